@@ -1,0 +1,235 @@
+"""The family of errors: each knows its code, its HTTP status and the one sentence that may leave.
+
+``str(error)`` is for the log and may carry detail. Only ``error.public`` goes to a caller: it is written here, in our
+own words, and quotes neither the caller's input nor anything that Sentry said, because a model reads it.
+
+Raise where the fault is known; the doors (``mcp/methods``, ``oauth/views``) catch once.
+"""
+
+import uuid
+from collections.abc import Mapping, Sequence
+
+
+class SentryMCPError(Exception):
+    """Base of all of ours. A subclass sets ``code``, ``http_status`` and ``public``."""
+
+    code = "server_error"
+    http_status = 500
+    public = "Something went wrong on this server. The operator can find it by the event id."
+
+    def __init__(self, detail: str = "", *, public: str | None = None, retry_after_s: int | None = None) -> None:
+        super().__init__(detail or public or self.public)
+        if public is not None:
+            self.public = public
+        self.retry_after_s = retry_after_s
+
+
+def new_event_id() -> str:
+    """An id to print beside a fault in the log and in the answer: 32 hex digits, as Sentry's own event ids."""
+    return uuid.uuid4().hex
+
+
+# -- at start -----------------------------------------------------------------------------------------------------
+
+
+class ConfigurationError(SentryMCPError):
+    """Settings that cannot work. Lists every mistake at once, each beginning with the name of its key."""
+
+    code = "configuration"
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        self.mistakes = tuple(mistakes)
+        lines = "".join(f"\n  - {mistake}" for mistake in self.mistakes)
+        super().__init__(f"flask-sentry-mcp cannot start; please mend these settings:{lines}")
+
+
+# -- at the door --------------------------------------------------------------------------------------------------
+
+
+class TooManyRequests(SentryMCPError):
+    """A rate limit was reached. ``retry_after_s`` is always set."""
+
+    code, http_status = "temporarily_unavailable", 429
+    public = "Too many requests. Wait the number of seconds given in Retry-After, then try again."
+
+
+class StoreUnavailable(SentryMCPError):
+    """The store does not answer. Nothing is issued and nothing is accepted meanwhile."""
+
+    code, http_status = "temporarily_unavailable", 503
+    public = "The server cannot reach its store at the moment. Try again shortly."
+
+    def __init__(self, detail: str = "", *, retry_after_s: int = 5) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+
+
+class Unauthenticated(SentryMCPError):
+    """No usable access token (401).
+
+    ``error`` is the ``error`` member of the challenge: None when nothing was presented (RFC 6750 section 3.1), else
+    ``invalid_token``.
+    """
+
+    code, http_status = "unauthorized", 401
+    public = "Sign in first: this address needs an access token."
+
+    def __init__(self, detail: str = "", *, error: str | None = None, public: str | None = None) -> None:
+        super().__init__(detail, public=public)
+        self.error = error
+
+
+class SignInEnded(Unauthenticated):
+    """Sentry no longer accepts the sign-in behind this grant; the client has to authorize again."""
+
+    public = "Sentry no longer accepts this sign-in. Please authorize again."
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, error="invalid_token")
+
+
+class InsufficientScope(SentryMCPError):
+    """The grant does not reach this far (403). ``scopes`` lists all that are needed, the present ones included."""
+
+    code, http_status = "insufficient_scope", 403
+    public = "This sign-in does not include what the call needs. Authorize again and allow it on the approval page."
+
+    def __init__(self, scopes: Sequence[str], detail: str = "") -> None:
+        super().__init__(detail)
+        self.scopes = tuple(scopes)
+
+
+class NoAccess(SentryMCPError):
+    """The person is not a member of the organization, or cannot see the project, of this address (403)."""
+
+    code, http_status = "access_denied", 403
+    public = "You have no access to this organization or project at Sentry."
+
+
+class ForbiddenOrigin(SentryMCPError):
+    """The Origin or Host header names somebody we do not serve (403)."""
+
+    code, http_status = "forbidden", 403
+    public = "Requests from this origin or to this host name are not served."
+
+
+# -- in a tool call -----------------------------------------------------------------------------------------------
+
+
+class InvalidInput(SentryMCPError):
+    """The caller's arguments cannot be used; ``public`` says how to correct them, in our words alone."""
+
+    code, http_status = "invalid_input", 400
+    public = "The input cannot be used as it is."
+
+    def __init__(self, public: str, detail: str = "") -> None:
+        super().__init__(detail, public=public)
+
+
+class ForbiddenRegion(InvalidInput):
+    """A region URL, or a Sentry link, that points to a host we do not speak to (B8, SSRF-1)."""
+
+    code = "forbidden_region"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(
+            "This address is not one that this server may speak to. Leave regionUrl out, or use one that "
+            "find_organizations returned.",
+            detail,
+        )
+
+
+class OutsideConstraint(InvalidInput):
+    """Organization or project differ from the ones this connection is fixed to (RES-5)."""
+
+    code = "outside_constraint"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__("This connection is fixed to another organization or project.", detail)
+
+
+# -- Sentry's answers ---------------------------------------------------------------------------------------------
+
+
+class UpstreamError(SentryMCPError):
+    """Sentry did not give us what was asked. 5xx towards HTTP callers, a failed tool call towards agents."""
+
+    code, http_status = "upstream_error", 502
+    public = "Sentry could not answer the request."
+
+
+class SentryRefused(UpstreamError):
+    """Sentry answered 4xx. ``status`` is Sentry's; ``fields`` are the names (never the texts) of refused fields."""
+
+    code = "upstream_refused"
+    SENTENCES: Mapping[int, str] = {
+        400: "Sentry could not use the request: one of the values has the wrong form.",
+        401: "Sentry no longer accepts this sign-in. Please authorize again.",
+        402: "The Sentry plan of this organization has no budget left for this.",
+        403: "Sentry refused this: your role in the organization, or this sign-in, lacks the permission.",
+        404: "Sentry has no such resource, or you cannot see it. Check the organization, project and ID.",
+        409: "Sentry refused this because something by that name exists already.",
+    }
+
+    def __init__(self, status: int, detail: str = "", *, fields: Sequence[str] = ()) -> None:
+        super().__init__(f"Sentry {status}: {detail}", public=self.SENTENCES.get(status, "Sentry refused the request."))
+        self.status = status
+        self.fields = tuple(fields)
+
+
+class SentryRateLimited(UpstreamError):
+    """Sentry answered 429 (``retry_after_s``: seconds to wait, from its headers; at least 1)."""
+
+    code, http_status = "upstream_rate_limited", 503
+
+    def __init__(self, retry_after_s: int, detail: str = "") -> None:
+        super().__init__(
+            detail,
+            public=f"Sentry asks to slow down. Wait {retry_after_s} s, then repeat the call.",
+            retry_after_s=retry_after_s,
+        )
+
+
+class SentryFailed(UpstreamError):
+    """Sentry answered 5xx, or something that is not what its API promises. ``error_id`` is Sentry's own, if it gave one."""
+
+    code = "upstream_failed"
+    public = "Sentry had an internal problem. Try again later."
+
+    def __init__(self, detail: str = "", *, error_id: str | None = None) -> None:
+        hint = f" Sentry's error id is {error_id}." if error_id else ""
+        super().__init__(detail, public=self.public + hint)
+        self.error_id = error_id
+
+
+class SentryUnreachable(UpstreamError):
+    """No answer from Sentry. ``reason`` tells which: ``dns``, ``tls``, ``refused``, ``timeout`` or ``broken``."""
+
+    code, http_status = "upstream_unreachable", 503
+    SENTENCES: Mapping[str, str] = {
+        "dns": "The name of the Sentry server cannot be found. The operator should check SENTRY_HOST.",
+        "tls": "No trusted connection to the Sentry server could be made. The operator should check its certificate.",
+        "refused": "The Sentry server does not accept connections at the moment.",
+        "timeout": "The Sentry server did not answer in time. Try again, or narrow the request.",
+        "broken": "The connection to the Sentry server broke off. Try again.",
+    }
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}", public=self.SENTENCES[reason], retry_after_s=5)
+        self.reason = reason
+
+
+# -- OAuth --------------------------------------------------------------------------------------------------------
+
+
+class OAuthError(SentryMCPError):
+    """An error with a code of RFC 6749, 7009, 7591 or 8707; ``public`` is its ``error_description`` (ERR-1).
+
+    >>> raise OAuthError("invalid_grant", "The authorization code is unknown, used or expired.")
+    """
+
+    STATUS: Mapping[str, int] = {"invalid_client": 401, "server_error": 500, "temporarily_unavailable": 503}
+
+    def __init__(self, code: str, public: str, detail: str = "", *, status: int | None = None) -> None:
+        super().__init__(detail, public=public)
+        self.code = code
+        self.http_status = status or self.STATUS.get(code, 400)

@@ -1,0 +1,1 @@
+"""Says no. Pure functions and small records."""

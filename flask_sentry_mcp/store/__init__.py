@@ -1,0 +1,1 @@
+"""Remembers. Knows bytes, keys and times, not OAuth."""

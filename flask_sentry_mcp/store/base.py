@@ -1,0 +1,93 @@
+"""The contract that every store keeps: memory, SQLite, PostgreSQL and Redis behave alike.
+
+A record has a *kind* (``"grant"``), an *id*, a value of bytes, a version and an end of life. There is no lock and no
+transaction over several records: whatever must change together lives in one record and changes by one ``swap``.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as read. ``version`` grows by one with every write; ``expires_at`` is seconds since the epoch."""
+
+    id: str
+    value: bytes
+    version: int
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a channel. ``sequence`` grows along the channel; pass the last one seen to ``wait``."""
+
+    sequence: int
+    body: bytes
+
+
+class Store(ABC):
+    """Remembers records until their time is over. Safe to use from many threads and, but for memory, processes.
+
+    Every method raises ``StoreUnavailable`` when the store cannot be reached, and never blocks for longer than a few
+    seconds. Nothing is readable after its time, purged or not. A process reads its own writes.
+    """
+
+    @abstractmethod
+    def get(self, kind: str, id: str) -> Record | None:
+        """The record, or None when it is absent or its time is over."""
+
+    @abstractmethod
+    def put(self, kind: str, id: str, value: bytes, *, ttl_s: float, owner: str = "") -> None:
+        """Write the record, whatever was there. *owner* is what ``find`` looks it up by (a grant's user, say)."""
+
+    @abstractmethod
+    def take(self, kind: str, id: str) -> Record | None:
+        """Read and delete in one step: of many callers at once, exactly one gets the record."""
+
+    @abstractmethod
+    def swap(self, kind: str, id: str, expected: int | None, value: bytes, *, ttl_s: float, owner: str = "") -> bool:
+        """Write if unchanged: only if the live record has version *expected* (None: only if there is none).
+
+        Returns False, and changes nothing, when somebody else was first.
+        """
+
+    @abstractmethod
+    def delete(self, kind: str, id: str) -> bool:
+        """Forget the record; True if it was there and alive."""
+
+    @abstractmethod
+    def find(self, kind: str, *, owner: str | None = None) -> Iterator[Record]:
+        """The live records of *kind* (of one *owner*), ordered by id, read in steps without holding the store."""
+
+    @abstractmethod
+    def count(self, kind: str) -> int:
+        """How many live records of *kind* there are."""
+
+    @abstractmethod
+    def purge(self, limit: int = 500) -> int:
+        """Remove at most *limit* records whose time is over; returns how many. Call until it returns 0."""
+
+    @abstractmethod
+    def stamp(self) -> int | None:
+        """A number that differs from an earlier one if any record may have changed in between, by whomever.
+
+        It costs a few microseconds, so a reader may keep what it has read while the stamp stays the same and still see
+        a revocation by another worker at the very next call. None: this store cannot tell; do not keep anything.
+        """
+
+    @abstractmethod
+    def publish(self, channel: str, body: bytes, *, ttl_s: float = 60.0) -> None:
+        """Leave a message for whoever waits on *channel*, in this process or another, now or until *ttl_s* is over."""
+
+    @abstractmethod
+    def wait(self, channel: str, after: int, *, timeout_s: float) -> list[Message]:
+        """The messages of *channel* after sequence *after* (0: from the start), oldest first; waits for one to come.
+
+        Returns an empty list when *timeout_s* is over first. Delivery within about 100 ms, across processes.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections and threads. The store is not used afterwards."""
