@@ -190,7 +190,7 @@ class SentryRateLimited(UpstreamError):
 
 
 class SentryFailed(UpstreamError):
-    """Sentry answered 5xx, or something that is not what its API promises. ``error_id`` is Sentry's own, if it gave one."""
+    """Sentry answered 5xx, or not what its API promises. ``error_id`` is Sentry's own, if it gave one."""
 
     code = "upstream_failed"
     public = "Sentry had an internal problem. Try again later."

@@ -1,0 +1,1 @@
+"""Sign in with Sentry, and reach its tools and your own over the Model Context Protocol, from a Flask application."""

@@ -1,0 +1,1 @@
+"""Words. Dicts in, Markdown out, no input or output of its own."""
