@@ -79,7 +79,7 @@ class Context:
 class Presented:
     """What a request shows at the door of the MCP endpoint.
 
-    ``authorization`` is the raw header (servers join repeated ones by a comma) or None; the slugs are those of the path,
+    ``authorization`` is the raw header (servers join repeated ones by a comma) or None; the slugs are the path's,
     already checked; ``query`` is the raw query string; ``address`` the client's, by RATE-1.
     """
 
