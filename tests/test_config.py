@@ -1,0 +1,217 @@
+"""Settings: read once, checked at start, every mistake told at once and by name (B16, CFG-1)."""
+
+import base64
+import secrets
+from typing import Any
+
+import pytest
+
+from flask_sentry_mcp import config
+from flask_sentry_mcp.errors import ConfigurationError
+
+KEY = secrets.token_bytes(32)
+GOOD: dict[str, Any] = {
+    "SENTRY_MCP_PUBLIC_URL": "https://mcp.acme.example",
+    "SENTRY_CLIENT_ID": "an-id",
+    "SENTRY_CLIENT_SECRET": "a-secret",
+    "COOKIE_SECRET": "0123456789abcdefghijklmnopqrstuvw",
+    "SENTRY_MCP_VAULT_KEYS": [("2026a", KEY)],
+}
+
+
+def mistakes(**changes: Any) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as refused:
+        config.load(GOOD | changes)
+    return refused.value.mistakes
+
+
+def test_reads_native_values_and_defaults() -> None:
+    settings = config.load(GOOD)
+
+    assert settings.public_url == "https://mcp.acme.example"
+    assert settings.resource_url == "https://mcp.acme.example/mcp"
+    assert settings.host == "sentry.io"
+    assert settings.upstream_url == "https://sentry.io"
+    assert settings.vault_keys == (("2026a", KEY),)
+    assert settings.region_domains == ("sentry.io", "us.sentry.io", "de.sentry.io")
+
+
+def test_reads_the_same_from_environment_strings() -> None:
+    """The environment knows only text."""
+    old, new = base64.b64encode(KEY).decode(), base64.urlsafe_b64encode(KEY[::-1]).decode()
+    text = {
+        "SENTRY_MCP_VAULT_KEYS": f"old:{old}, new:{new}",
+        "SENTRY_MCP_READ_ONLY": "true",
+        "SENTRY_MCP_ACCESS_TTL": "600",
+        "SENTRY_ALLOWED_REGION_DOMAINS": "us.sentry.io, de.sentry.io",
+    }
+
+    settings = config.load(GOOD | text)
+
+    assert settings.vault_keys == (("old", KEY), ("new", KEY[::-1]))
+    assert settings.read_only is True
+    assert settings.access_ttl_s == 600
+    assert settings.region_domains == ("us.sentry.io", "de.sentry.io")
+
+
+def test_tells_every_mistake_at_once_by_name() -> None:
+    """B16: missing and short values stop the start, together, by name."""
+    with pytest.raises(ConfigurationError) as refused:
+        config.load({"COOKIE_SECRET": "short-but-various", "SENTRY_MCP_CODE_TTL": "soon"})
+
+    told = str(refused.value)
+    for key in (
+        "SENTRY_MCP_PUBLIC_URL is missing",
+        "SENTRY_CLIENT_ID is missing",
+        "SENTRY_CLIENT_SECRET is missing",
+        "COOKIE_SECRET must have at least 32",
+        "SENTRY_MCP_VAULT_KEYS is missing",
+        "SENTRY_MCP_CODE_TTL must be a whole number from 30 to 600",
+    ):
+        assert key in told
+    assert len(refused.value.mistakes) == 6
+
+
+@pytest.mark.parametrize("key", [row.metadata["key"] for row in config.rows() if row.metadata["secret"]])
+def test_a_secret_is_never_quoted(key: str) -> None:
+    """B13: the complaint about a secret does not contain it."""
+    (told, *_) = mistakes(**{key: 12345678901234})
+
+    assert told.startswith(key)
+    assert "12345678901234" not in told
+
+
+def test_flasks_secret_key_serves_as_cookie_secret() -> None:
+    given = {key: value for key, value in GOOD.items() if key != "COOKIE_SECRET"}
+
+    settings = config.load(given | {"SECRET_KEY": "s" * 8 + GOOD["COOKIE_SECRET"], "SECRET_KEY_FALLBACKS": None})
+
+    assert settings.cookie_secret.endswith(GOOD["COOKIE_SECRET"])
+
+
+@pytest.mark.parametrize("value", ["change-me", "0" * 40, "abcabcabcabcabcabcabcabcabcabcabcabc"])
+def test_sample_values_are_refused(value: str) -> None:
+    """CFG-1: a documented sample, or a repeated letter, is not a secret."""
+    assert mistakes(COOKIE_SECRET=value) == ("COOKIE_SECRET is a sample value; make a random one.",)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mcp.acme.example",
+        "https://mcp.acme.example/",
+        "https://MCP.acme.example",
+        "HTTPS://mcp.acme.example",
+        "https://mcp.acme.example:443",
+        "https://user@mcp.acme.example",
+        "https://mcp.acme.example?x=1",
+        "https://mcp.acme.example#",
+        "https://mcp.acme.example/a/../b",
+        "https://mcp.acme.example//a",
+        "http://mcp.acme.example",
+        "http://127.0.0.1:80",
+        "ftp://mcp.acme.example",
+    ],
+)
+def test_an_issuer_has_one_spelling(url: str) -> None:
+    """CFG-1: clients compare the issuer character by character."""
+    (told,) = mistakes(SENTRY_MCP_PUBLIC_URL=url)
+
+    assert told.startswith("SENTRY_MCP_PUBLIC_URL must")
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("https://a.example/sentry", "/sentry"), ("http://127.0.0.1:5000", ""), ("http://localhost:5000/x", "/x")],
+)
+def test_an_issuer_may_have_a_path_and_be_loopback(url: str, path: str) -> None:
+    settings = config.load(GOOD | {"SENTRY_MCP_PUBLIC_URL": url})
+
+    assert settings.issuer_path == path
+    assert settings.public_origin + path == url
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        [],
+        [("a", b"short")],
+        [("a", b"\0" * 32)],
+        [("a", KEY), ("a", KEY)],
+        "a",
+        "a:***",
+        [("a b", KEY)],
+        7,
+    ],
+)
+def test_vault_keys_are_long_and_named_once(keys: object) -> None:
+    (told,) = mistakes(SENTRY_MCP_VAULT_KEYS=keys)
+
+    assert told.startswith("SENTRY_MCP_VAULT_KEYS ")
+
+
+def test_a_misspelt_key_stops_the_start_and_is_corrected() -> None:
+    assert mistakes(SENTRY_MCP_ACESS_TTL=5) == (
+        "SENTRY_MCP_ACESS_TTL is not a setting. Did you mean SENTRY_MCP_ACCESS_TTL?",
+    )
+    assert mistakes(SENTRY_CLIENT_SECERT="x") == (
+        "SENTRY_CLIENT_SECERT is not a setting. Did you mean SENTRY_CLIENT_SECRET?",
+    )
+
+
+def test_the_settings_of_sentrys_own_sdk_are_left_alone() -> None:
+    others = {
+        "SENTRY_DSN": "https://k@o1.ingest.sentry.io/1",
+        "SENTRY_ENVIRONMENT": "production",
+        "SENTRY_RELEASE": "1",
+    }
+
+    assert config.load(GOOD | others).host == "sentry.io"
+
+
+@pytest.mark.parametrize("host", ["https://sentry.io", "sentry.io/", "Sentry.io", "a..b", "u@sentry.io", "sentry.io:x"])
+def test_a_host_is_only_a_host(host: str) -> None:
+    (told,) = mistakes(SENTRY_HOST=host)
+
+    assert told.startswith("SENTRY_HOST must")
+
+
+@pytest.mark.parametrize("host", ["sentry.io", "sentry.mycompany.com", "8.8.8.8"])
+def test_plain_http_is_refused_for_a_public_host(host: str) -> None:
+    assert mistakes(SENTRY_HOST=host, SENTRY_MCP_INSECURE_HTTP=True) == (
+        "SENTRY_MCP_INSECURE_HTTP must not be used with a public SENTRY_HOST.",
+    )
+
+
+@pytest.mark.parametrize("host", ["sentry", "127.0.0.1:5001", "10.2.3.4", "sentry.internal:9000", "localhost:9000"])
+def test_plain_http_may_be_used_in_a_closed_network(host: str) -> None:
+    settings = config.load(GOOD | {"SENTRY_HOST": host, "SENTRY_MCP_INSECURE_HTTP": True})
+
+    assert settings.upstream_url == f"http://{host}"
+
+
+@pytest.mark.parametrize(
+    ("host", "answer"),
+    [
+        ("127.0.0.1", True),
+        ("127.255.0.3", True),
+        ("localhost", True),
+        ("::1", True),
+        ("127.1", False),
+        ("0.0.0.0", False),
+        ("127.0.0.256", False),
+        ("127.0.0.1.example", False),
+        ("foo.localhost", False),
+        ("::ffff:127.0.0.1", False),
+        ("2130706433", False),
+    ],
+)
+def test_loopback_is_what_rfc_8252_calls_so(host: str, answer: bool) -> None:
+    """REDIR-2."""
+    assert config.is_loopback(host) is answer
+
+
+def test_every_row_says_what_it_is_for() -> None:
+    for row in config.rows():
+        assert row.metadata["doc"].endswith("."), row.name
+        assert row.metadata["key"].startswith(("SENTRY_", "COOKIE_")), row.name
