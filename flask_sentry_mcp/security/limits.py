@@ -1,4 +1,4 @@
-"""How often: per address before authentication, per grant after it, and wherever an application wants a limit.
+"""How often: per address before authentication, per grant after it, per tool, and wherever an application wants it.
 
 The counting is flask-limiter's. Its ``Limiter`` is attached to an application of its own that serves nothing: attached
 to the host, its hooks would slow down every route there by about 45 us, ours or not; the engine under it costs 3 us.
@@ -11,8 +11,7 @@ import ipaddress
 import logging
 import math
 import time
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -22,8 +21,6 @@ from limits.strategies import FixedWindowRateLimiter, RateLimiter
 
 from ..errors import TooManyRequests
 
-P = ParamSpec("P")
-R = TypeVar("R")
 _RETRY_STORAGE_S = 5.0
 log = logging.getLogger(__name__)
 
@@ -77,24 +74,6 @@ class Limits:
     def address_key(self, address: str) -> str:
         """What *address* is counted under: hashed, and an IPv6 address by its /64 network."""
         return hmac.new(self._secret, network_of(address).encode(), hashlib.sha256).hexdigest()[:24]
-
-    def limit(self, rule: str, key: Callable[[], str]) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """A decorator for an application's own functions and routes: at most *rule* per ``key()``.
-
-        >>> @limits.limit("5/minute", key=lambda: request.remote_addr or "")
-        ... def report(): ...
-        """
-
-        def decorate(function: Callable[P, R]) -> Callable[P, R]:
-            @functools.wraps(function)
-            def limited(*args: P.args, **kwargs: P.kwargs) -> R:
-                self.hit(rule, function.__qualname__, key())
-                return function(*args, **kwargs)
-
-            return limited
-
-        _parse(rule)  # a bad rule stops the start, not the first request
-        return decorate
 
 
 def _parse(rule: str) -> tuple[RateLimitItem, ...]:

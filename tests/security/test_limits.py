@@ -66,21 +66,6 @@ def test_a_dead_storage_means_the_same_limits_in_memory() -> None:
         limits.hit("1/minute", "grant", "g1")
 
 
-def test_limits_a_function_of_the_application(limits: Limits) -> None:
-    @limits.limit("1/minute", key=lambda: "mira")
-    def report(name: str) -> str:
-        return f"report for {name}"
-
-    assert report("mira") == "report for mira"
-    with pytest.raises(TooManyRequests):
-        report("mira")
-
-
-def test_a_bad_rule_stops_at_the_decorator(limits: Limits) -> None:
-    with pytest.raises(ValueError, match="couldn't parse"):
-        limits.limit("often", key=lambda: "")
-
-
 @pytest.mark.parametrize(
     ("address", "network"),
     [
