@@ -1,0 +1,55 @@
+# Needs Python 3.11 or newer with venv, make, and access to the package index. Everything else lands in .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PORT ?= 5000
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+INSTALLED := .venv/.installed
+SOURCES := flask_sentry_mcp example_app tests docs
+
+.PHONY: help demo test check style types docs tour bench clean
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
+
+demo: $(INSTALLED)-demo ## serve the example application on http://127.0.0.1:5000, with a sandbox as its Sentry
+	@exec $(BIN)/python -m example_app --port $(PORT)
+
+test: $(INSTALLED)-test ## run the whole test suite
+	$(BIN)/python -m pytest -n logical --dist loadfile
+
+check: style types docs test ## all that must hold before a change is merged
+
+style: $(INSTALLED)-check
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+
+types: $(INSTALLED)-check
+	$(BIN)/mypy flask_sentry_mcp example_app tests docs
+
+docs: $(INSTALLED)-check ## build the documentation into docs/_build
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
+tour: $(INSTALLED)-test ## drive a server with the official MCP client, step by step
+	$(BIN)/python -m tests.tour
+
+bench: $(INSTALLED)-test ## measure; prints the tables of docs/performance.md
+	$(BIN)/python -m tests.bench
+
+clean: ## remove what was made
+	rm -rf .venv docs/_build build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# One environment, three sets of extras. A set is installed again when the metadata changes.
+$(INSTALLED)-demo: EXTRAS := demo
+$(INSTALLED)-test: EXTRAS := test
+$(INSTALLED)-check: EXTRAS := test,docs
+$(INSTALLED)-%: setup.cfg pyproject.toml | $(BIN)/python
+	$(PIP) --editable '.[$(EXTRAS)]'
+	@touch $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer was not found; name it with make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is older than Python 3.11; name another with make PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv .venv
