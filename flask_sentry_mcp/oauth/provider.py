@@ -1,0 +1,38 @@
+"""Provider: what every function of this room needs, built once per application by the extension."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..config import Settings
+from ..security.limits import Limits
+from ..skills import Skill
+from ..store.base import Store
+from .flights import Flights
+
+if TYPE_CHECKING:
+    from ..sentry.connections import SentryConnections
+    from ..store.vault import Vault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """The authorization server of one application. ``app`` is the sender of its signals."""
+
+    app: object = field(repr=False)
+    settings: Settings = field(repr=False)
+    store: Store
+    vault: "Vault" = field(repr=False)
+    limits: Limits
+    connections: "SentryConnections"
+    skills: tuple[Skill, ...]
+    flights: Flights = field(default_factory=Flights, repr=False)
+
+    @property
+    def issuer(self) -> str:
+        """The issuer, in the one spelling that is used everywhere (META-2)."""
+        return self.settings.public_url
+
+    @property
+    def callback_url(self) -> str:
+        """Where Sentry sends the browser back to; registered there."""
+        return f"{self.settings.public_url}/oauth/callback"
