@@ -8,6 +8,7 @@ Raise where the fault is known; the doors (``mcp/methods``, ``oauth/views``) cat
 
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 
 class SentryMCPError(Exception):
@@ -87,6 +88,15 @@ class SignInEnded(Unauthenticated):
         super().__init__(detail, error="invalid_token")
 
 
+class SealBroken(Unauthenticated):
+    """What is sealed in the store does not open with this token and our keys (STO-4): the credential is invalid."""
+
+    public = "This sign-in can no longer be used. Please authorize again."
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, error="invalid_token")
+
+
 class InsufficientScope(SentryMCPError):
     """The grant does not reach this far (403). ``scopes`` lists all that are needed, the present ones included."""
 
@@ -112,6 +122,41 @@ class ForbiddenOrigin(SentryMCPError):
     public = "Requests from this origin or to this host name are not served."
 
 
+class BadJSON(SentryMCPError):
+    """A body that is not the JSON we accept (JSON-1); ``public`` says which rule it broke."""
+
+    code, http_status = "invalid_json", 400
+    public = "The body is not valid JSON."
+
+
+class BadTransport(SentryMCPError):
+    """An HTTP request that no message is read from: its type, size, method or address is not served (RS-5)."""
+
+    code, http_status = "invalid_request", 400
+    public = "This HTTP request is not served here."
+
+    def __init__(self, status: int, public: str, detail: str = "") -> None:
+        super().__init__(detail, public=public)
+        self.http_status = status
+
+
+class ProtocolError(SentryMCPError):
+    """A JSON-RPC error. ``rpc_code`` is JSON-RPC's or MCP's number, ``data`` what the specification puts beside it.
+
+    Source: https://modelcontextprotocol.io/specification/2026-07-28/basic#error-codes
+    """
+
+    code, http_status = "protocol_error", 400
+
+    def __init__(
+        self, rpc_code: int, public: str, detail: str = "", *, status: int = 400, data: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(detail, public=public)
+        self.rpc_code = rpc_code
+        self.http_status = status
+        self.data = data
+
+
 # -- in a tool call -----------------------------------------------------------------------------------------------
 
 
@@ -120,6 +165,18 @@ class InvalidInput(SentryMCPError):
 
     code, http_status = "invalid_input", 400
     public = "The input cannot be used as it is."
+
+    def __init__(self, public: str, detail: str = "") -> None:
+        super().__init__(detail, public=public)
+
+
+class ToolFailed(SentryMCPError):
+    """For the tools of an application: the call cannot succeed, and the sentence tells the model why.
+
+    >>> raise ToolFailed("The report for this quarter is not published yet.")
+    """
+
+    code, http_status = "tool_failed", 400
 
     def __init__(self, public: str, detail: str = "") -> None:
         super().__init__(detail, public=public)
@@ -233,3 +290,17 @@ class OAuthError(SentryMCPError):
         super().__init__(detail, public=public)
         self.code = code
         self.http_status = status or self.STATUS.get(code, 400)
+
+
+class SignInProblem(OAuthError):
+    """A fault that ends a sign-in on a page of ours, for a person: *heading*, ``public``, and *advice* on what to do.
+
+    Never redirected. A caller that does not want HTML gets the same as JSON.
+    """
+
+    def __init__(
+        self, code: str, heading: str, public: str, *, advice: str, status: int = 400, detail: str = ""
+    ) -> None:
+        super().__init__(code, public, detail, status=status)
+        self.heading = heading
+        self.advice = advice

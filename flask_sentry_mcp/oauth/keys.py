@@ -1,0 +1,45 @@
+"""Signing keys by purpose (CFG-3): what was signed for one purpose never verifies for another.
+
+All are derived from ``COOKIE_SECRET``; the fallbacks verify only. Nothing here can open the vault. Times are those of
+our clock, so that a test can move them.
+"""
+
+import hashlib
+import hmac
+
+from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+
+from .. import clock
+from ..config import Settings
+
+STATE, APPROVAL_FORM, APPROVALS, CSRF, CONNECTIONS = "state", "approval-form", "approvals", "csrf", "connections"
+
+
+class _Signer(TimestampSigner):
+    def get_timestamp(self) -> int:
+        return int(clock.now())
+
+
+def signer(settings: Settings, purpose: str) -> TimestampSigner:
+    """Signs short texts for *purpose*, with the time."""
+    return _Signer(_secrets(settings), salt=_salt(purpose), digest_method=hashlib.sha256, key_derivation="hmac")
+
+
+def serializer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:
+    """Signs JSON values for *purpose*, with the time, in characters that are safe in cookies and forms."""
+    options = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+    return URLSafeTimedSerializer(_secrets(settings), salt=_salt(purpose), signer=_Signer, signer_kwargs=options)
+
+
+def mac(settings: Settings, purpose: str, message: str) -> str:
+    """HMAC-SHA256 of *message* under a key for *purpose*, as 64 hex digits."""
+    key = hmac.digest(settings.cookie_secret.encode(), _salt(purpose).encode(), "sha256")
+    return hmac.new(key, message.encode(), "sha256").hexdigest()
+
+
+def _secrets(settings: Settings) -> list[str]:
+    return [*settings.cookie_secret_fallbacks, settings.cookie_secret]
+
+
+def _salt(purpose: str) -> str:
+    return f"flask-sentry-mcp/{purpose}"
