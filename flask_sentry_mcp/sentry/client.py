@@ -1,6 +1,26 @@
-"""One request to Sentry: address, token, time limit, error."""
+"""One request to Sentry: address, token, time limit, retry, error.
 
-from typing import Protocol
+``SentryClient`` is Sentry's API as one person sees it. It lives as long as one request of theirs.
+"""
+
+import json as jsonlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from ..errors import SentryUnreachable, SignInEnded
+from .answers import body_of, is_rejected, raise_for, rate_limit_wait
+from .connections import Answer, SentryConnections
+from .paging import hits, next_cursor
+from .paths import Params, path_of, query_of
+
+TOOL_TIME_S = 120.0
+MAX_PATIENCE_S = 3
+"""The longest wait that Sentry may ask for and get without the caller being told."""
+
+_SAFE = frozenset({"GET"})
+_PASSING = frozenset({502, 503, 504})
 
 
 class TokenSource(Protocol):
@@ -13,5 +33,138 @@ class TokenSource(Protocol):
         """Another token after Sentry answered 401 to *rejected* (UP-5). Raises SignInEnded when there is none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a list. ``next_cursor`` is opaque, None on the last page; ``hits`` a total, if Sentry counted."""
+
+    items: list[Any]
+    next_cursor: str | None = None
+    hits: int | None = None
+
+
 class SentryClient:
-    """Sentry's API as one person sees it."""
+    """Sentry's API as one person sees it.
+
+    Paths are given as segments, each of which becomes exactly one segment of the address:
+
+    >>> client.get("organizations", "acme", "issues", params={"query": "is:unresolved"})
+    [{"id": "6620113", ...}]
+
+    Every method raises SentryRefused (4xx), SentryRateLimited, SentryFailed (5xx, or no JSON), SentryUnreachable,
+    SignInEnded, ForbiddenRegion, and InvalidInput for a segment that is empty, ``.`` or ``..``. All calls of one client
+    together have *time_s* seconds.
+    """
+
+    def __init__(
+        self,
+        connections: SentryConnections,
+        token: TokenSource,
+        region_url: str | None = None,
+        *,
+        time_s: float = TOOL_TIME_S,
+    ) -> None:
+        self.connections = connections
+        self.regions = connections.regions
+        self._token = token
+        self._region_url = region_url
+        self._deadline = time.monotonic() + time_s
+
+    def get(
+        self, *segments: str | int, params: Params = None, region_url: str | None = None, base: bool = False
+    ) -> Any:
+        """The JSON at this path; None when the answer is empty. *base* asks the base host, whatever the region."""
+        return body_of(self._call("GET", segments, params, None, region_url, base))
+
+    def get_page(
+        self, *segments: str | int, params: Params = None, region_url: str | None = None, base: bool = False
+    ) -> Page:
+        """One page of a list (or of the list in ``data``); ask for the next one with ``params={"cursor": ...}``."""
+        answer = self._call("GET", segments, params, None, region_url, base)
+        found = body_of(answer)
+        if isinstance(found, Mapping):
+            found = found.get("data")
+        items = found if isinstance(found, list) else []
+        return Page(items, next_cursor(answer.headers), hits(answer.headers))
+
+    def post(self, *segments: str | int, json: Any = None, params: Params = None, region_url: str | None = None) -> Any:
+        """Create something, or set it going."""
+        return body_of(self._call("POST", segments, params, json, region_url, False))
+
+    def put(self, *segments: str | int, json: Any = None, params: Params = None, region_url: str | None = None) -> Any:
+        """Change something."""
+        return body_of(self._call("PUT", segments, params, json, region_url, False))
+
+    def delete(self, *segments: str | int, params: Params = None, region_url: str | None = None) -> Any:
+        """Remove something."""
+        return body_of(self._call("DELETE", segments, params, None, region_url, False))
+
+    def gather(self, *calls: Callable[[], Any]) -> list[Any]:
+        """Run independent calls side by side; results in order. The first failure is raised once all have ended."""
+        results = self.attempt(*calls)
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        return results
+
+    def attempt(self, *calls: Callable[[], Any]) -> list[Any]:
+        """As ``gather``, but a failure stands in the result's place. A sign-in that ended is raised all the same."""
+        results = self.connections.gather(*calls)
+        for result in results:
+            if isinstance(result, SignInEnded):
+                raise result
+        return results
+
+    def _call(
+        self,
+        method: str,
+        segments: Sequence[str | int],
+        params: Params,
+        json: Any,
+        region_url: str | None,
+        base: bool,
+    ) -> Answer:
+        root = self.regions.base_url if base else self.regions.resolve(region_url or self._region_url)
+        url = f"{root}/api/0/{path_of(segments)}{query_of(params)}"
+        body = None if json is None else jsonlib.dumps(json).encode()
+        token = self._token.current()
+        answer = self._send(method, url, token, body)
+        if is_rejected(answer, segments):
+            answer = self._send(method, url, self._token.renew(token), body)
+            if is_rejected(answer, segments):
+                raise SignInEnded("Sentry rejected the renewed token as well")
+        raise_for(answer, segments, sent=json)
+        return answer
+
+    def _send(self, method: str, url: str, token: str, body: bytes | None) -> Answer:
+        """One request, once more when that is safe: never twice a change that may have happened."""
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Accept-Encoding": "gzip"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        try:
+            answer = self._send_once(method, url, headers, body)
+        except SentryUnreachable as error:
+            if method not in _SAFE or error.reason != "broken":
+                raise
+            return self._send_once(method, url, headers, body)  # an idle connection that the other side had closed
+        pause = self._pause(method, answer)
+        if pause is None:
+            return answer
+        time.sleep(pause)
+        return self._send_once(method, url, headers, body)
+
+    def _send_once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise SentryUnreachable("timeout", "the call has used its time")
+        timeout_s = min(self.connections.timeout_s, left)
+        return self.connections.send(method, url, headers=headers, body=body, timeout_s=timeout_s)
+
+    def _pause(self, method: str, answer: Answer) -> float | None:
+        """Seconds after which the same request may be sent again, None if it should not be."""
+        if answer.status == 429:  # nothing has happened yet, so this is safe for changes too
+            wait = rate_limit_wait(answer)
+        elif answer.status in _PASSING and method in _SAFE:
+            wait = 1
+        else:
+            return None
+        return wait if wait <= min(MAX_PATIENCE_S, self._deadline - time.monotonic() - 1) else None

@@ -1,0 +1,28 @@
+"""Addresses below ``/api/0/``: every value is exactly one segment (SLUG-1)."""
+
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote, urlencode
+
+from ..errors import InvalidInput
+
+Params = Mapping[str, object] | None
+"""Query parameters: None is left out, a list is repeated, True and False are written ``true`` and ``false``."""
+
+
+def path_of(segments: Sequence[str | int]) -> str:
+    """``("projects", "acme", "a/b")`` as ``projects/acme/a%2Fb/``. Raises InvalidInput for ``""``, ``.`` and ``..``."""
+    for segment in segments:
+        if str(segment) in ("", ".", ".."):
+            raise InvalidInput("A slug, ID or version of this call is empty or made of dots only.")
+    return "".join(f"{quote(str(segment), safe='')}/" for segment in segments)
+
+
+def query_of(params: Params) -> str:
+    """The query string with its question mark, or nothing."""
+    pairs = [
+        (name, str(one).lower() if isinstance(one, bool) else one)
+        for name, value in (params or {}).items()
+        for one in (value if isinstance(value, list | tuple) else (value,))
+        if one is not None
+    ]
+    return f"?{urlencode(pairs)}" if pairs else ""
