@@ -8,6 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+MAX_ID = 512
+STEP = 500  # how many records one step of find or purge touches
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -27,11 +30,29 @@ class Message:
     body: bytes
 
 
+def is_storable(id: str) -> bool:
+    """Whether *id* can name a record on every backend: printable, not empty, at most 512 characters.
+
+    Ids may come from strangers (a ``state``, a ``client_id``), and what no backend could have stored is simply absent.
+    """
+    return 0 < len(id) <= MAX_ID and id.isprintable()
+
+
+def must_be_storable(id: str) -> None:
+    """Raises ValueError when no backend could keep a record of that *id*."""
+    if not is_storable(id):
+        raise ValueError(f"an id is 1 to {MAX_ID} printable characters")
+
+
 class Store(ABC):
     """Remembers records until their time is over. Safe to use from many threads and, but for memory, processes.
 
     Every method raises ``StoreUnavailable`` when the store cannot be reached, and never blocks for longer than a few
-    seconds. Nothing is readable after its time, purged or not. A process reads its own writes.
+    seconds. Nothing is readable after its time, purged or not. A process reads its own writes. After
+    ``StoreUnavailable`` a write may or may not have happened: read again before trusting either.
+
+    A record that is absent, taken, deleted or over starts again at version 1. An id that cannot exist (see
+    ``is_storable``) is absent when read and a ``ValueError`` when written.
     """
 
     @abstractmethod
@@ -40,7 +61,10 @@ class Store(ABC):
 
     @abstractmethod
     def put(self, kind: str, id: str, value: bytes, *, ttl_s: float, owner: str = "") -> None:
-        """Write the record, whatever was there. *owner* is what ``find`` looks it up by (a grant's user, say)."""
+        """Write the record, whatever was there. *owner* is what ``find`` looks it up by (a grant's user, say).
+
+        Value, end and owner are all replaced: a write without an owner takes it away.
+        """
 
     @abstractmethod
     def take(self, kind: str, id: str) -> Record | None:
@@ -59,22 +83,24 @@ class Store(ABC):
 
     @abstractmethod
     def find(self, kind: str, *, owner: str | None = None) -> Iterator[Record]:
-        """The live records of *kind* (of one *owner*), ordered by id, read in steps without holding the store."""
+        """The live records of *kind* (of one *owner*, not ""), by id, read in steps without holding the store."""
 
     @abstractmethod
     def count(self, kind: str) -> int:
         """How many live records of *kind* there are."""
 
     @abstractmethod
-    def purge(self, limit: int = 500) -> int:
+    def purge(self, limit: int = STEP) -> int:
         """Remove at most *limit* records whose time is over; returns how many. Call until it returns 0."""
 
     @abstractmethod
     def stamp(self) -> int | None:
         """A number that differs from an earlier one if any record may have changed in between, by whomever.
 
-        It costs a few microseconds, so a reader may keep what it has read while the stamp stays the same and still see
-        a revocation by another worker at the very next call. None: this store cannot tell; do not keep anything.
+        A reader may keep what it has read while the stamp stays the same, and still see a revocation by another worker
+        at the very next call. Take the stamp *before* the read it shall vouch for; the passing of ``expires_at`` is no
+        change, so look at that too. It costs a few microseconds in memory and in SQLite, and one short round trip
+        (less than a ``get``) in PostgreSQL and Redis. None: this store cannot tell; do not keep anything.
         """
 
     @abstractmethod

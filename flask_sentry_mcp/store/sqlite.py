@@ -1,0 +1,126 @@
+"""Records in one SQLite file: any number of processes on one machine.
+
+Write-ahead logging lets readers go on while one connection writes. In each process one connection writes and a few
+read; the connection behind ``stamp`` never writes, so that its change counter tells of every other one. A commit is on
+the disk before it is acknowledged (``synchronous=FULL``): a revocation must not come undone when the power fails.
+"""
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Engine
+
+from ..clock import now
+from ..errors import StoreUnavailable
+from . import schema
+from .base import Message
+from .pool import PATIENCE_S, Pool
+from .sql import MESSAGES, SQLStore
+from .tables import Statement, Statements
+
+POLL_S = 0.03
+
+C = TypeVar("C")
+R = TypeVar("R")
+Watcher = tuple[sqlite3.Connection, int]
+
+
+class SQLiteStore(SQLStore):
+    """Takes its connections from *engine*, whose database is a file, and keeps them for itself."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(Statements(engine.dialect))
+        self._engine = engine
+        self._readers = Pool(self._connect, sqlite3.Connection.close)
+        self._writer = Pool(self._connect, sqlite3.Connection.close, limit=1)
+        self._watcher = Pool(self._watch, lambda watcher: watcher[0].close(), limit=1)
+        self._on(self._writer, self._prepare)
+        self._writer.close()  # a server that loads us and then forks has nothing open
+
+    def stamp(self) -> int | None:
+        return self._on(self._watcher, _data_version)
+
+    def publish(self, channel: str, body: bytes, *, ttl_s: float = 60.0) -> None:
+        given = {"a_channel": channel, "a_value": body, "ends": now() + ttl_s}
+        self._write(self._sql.forget_messages, {"now": now(), "at_most": MESSAGES})
+        self._write(self._sql.publish, given)
+
+    def wait(self, channel: str, after: int, *, timeout_s: float) -> list[Message]:
+        deadline = time.monotonic() + timeout_s
+        seen = None
+        while True:
+            stamp = self.stamp()
+            if stamp != seen:
+                rows = self._read(self._sql.receive, {"a_channel": channel, "after": after, "now": now()})
+                if rows:
+                    return [Message(*row) for row in rows]
+                seen = stamp
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return []
+            time.sleep(min(POLL_S, left_s))
+
+    def close(self) -> None:
+        for pool in (self._readers, self._writer, self._watcher):
+            pool.close()
+
+    def _read(self, statement: Statement, given: dict[str, Any]) -> list[Any]:
+        parameters = statement.bind(given)
+        return self._on(self._readers, lambda connection: connection.execute(statement.sql, parameters).fetchall())
+
+    def _write(self, statement: Statement, given: dict[str, Any]) -> list[Any]:
+        parameters = statement.bind(given)
+        return self._on(self._writer, lambda connection: connection.execute(statement.sql, parameters).fetchall())
+
+    def _on(self, pool: Pool[C], work: Callable[[C], R]) -> R:
+        try:
+            return pool.run(work)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"SQLite: {error}") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        """A connection of the engine's making that is ours from now on, in autocommit."""
+        borrowed = self._engine.raw_connection()
+        borrowed.detach()
+        connection = cast(sqlite3.Connection, borrowed.dbapi_connection)
+        connection.isolation_level = None
+        connection.row_factory = None
+        connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE_S * 1000)}")
+        connection.execute("PRAGMA synchronous = FULL")
+        return connection
+
+    def _watch(self) -> Watcher:
+        """With a random base: the counter of one connection says nothing about another's."""
+        return self._connect(), secrets.randbits(48) << 32
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        """Write-ahead logging and the schema, whoever else is at it."""
+        _switch_to_wal(connection)
+        tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sentry_mcp_schema'").fetchall()
+        execute: schema.Execute = lambda sql: connection.execute(sql).fetchall()  # noqa: E731
+        if tables and schema.is_current(schema.version(execute)):
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        schema.migrate(execute, self._engine.dialect)
+        connection.execute("COMMIT")
+
+
+def _data_version(watcher: Watcher) -> int:
+    connection, base = watcher
+    return base + int(connection.execute("PRAGMA data_version").fetchall()[0][0])
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """The file remembers it. While another process switches, SQLite says "locked" at once whatever the time-out."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)

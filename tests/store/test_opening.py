@@ -1,0 +1,173 @@
+"""From one URL to a store: which forms there are, who may read the file, and which mistakes are told at start."""
+
+import logging
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from flask_sentry_mcp.errors import ConfigurationError
+from flask_sentry_mcp.store.memory import MemoryStore
+from flask_sentry_mcp.store.opening import announced_workers, open_store
+from flask_sentry_mcp.store.sqlite import SQLiteStore
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+class TestSQLiteFile:
+    def test_a_relative_file_lies_in_the_instance_folder(self, tmp_path: Path) -> None:
+        open_store("sqlite:///store.sqlite", instance_path=str(tmp_path / "instance")).close()
+
+        assert (tmp_path / "instance" / "store.sqlite").exists()
+
+    def test_an_absolute_file_lies_where_it_says(self, tmp_path: Path) -> None:
+        open_store(f"sqlite:///{tmp_path}/sub/store.sqlite", instance_path="/nowhere").close()
+
+        assert (tmp_path / "sub" / "store.sqlite").exists()
+
+    def test_a_new_file_and_its_folder_are_private(self, tmp_path: Path) -> None:
+        """B4: 0700 and 0600, whatever the umask; the side files of SQLite as well."""
+        before = os.umask(0)
+        try:
+            store = open_store("sqlite:///store.sqlite", instance_path=str(tmp_path / "instance"))
+            store.put("grant", "g1", b"x", ttl_s=60)
+        finally:
+            os.umask(before)
+
+        folder = tmp_path / "instance"
+        assert _mode(folder) == 0o700
+        assert {path.name: _mode(path) for path in folder.iterdir()} == {
+            "store.sqlite": 0o600,
+            "store.sqlite-wal": 0o600,
+            "store.sqlite-shm": 0o600,
+        }
+        store.close()
+
+    def test_a_file_that_others_can_read_is_reported(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+        (tmp_path / "store.sqlite").touch(mode=0o644)
+
+        with caplog.at_level(logging.WARNING):
+            open_store("sqlite:///store.sqlite", instance_path=str(tmp_path)).close()
+
+        assert "0600" in caplog.text
+
+    def test_what_was_written_is_there_after_a_restart(self, tmp_path: Path) -> None:
+        for id in ("g1", "g2"):
+            store = open_store("sqlite:///store.sqlite", instance_path=str(tmp_path))
+            store.put("grant", id, b"x", ttl_s=60)
+            store.close()
+
+        store = open_store("sqlite:///store.sqlite", instance_path=str(tmp_path))
+
+        assert [record.id for record in store.find("grant")] == ["g1", "g2"]
+        store.close()
+
+
+class TestHandedIn:
+    def test_an_engine_for_a_file_stays_the_applications(self, tmp_path: Path) -> None:
+        engine = create_engine(f"sqlite:///{tmp_path}/app.sqlite")
+        store = open_store("memory://", engine=engine)
+        store.put("grant", "g1", b"x", ttl_s=60)
+
+        store.close()
+
+        assert isinstance(store, SQLiteStore)
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT id FROM sentry_mcp_records").all() == [("g1",)]
+        engine.dispose()
+
+    def test_two_stores_on_one_engine_see_each_other(self, tmp_path: Path) -> None:
+        engine = create_engine(f"sqlite:///{tmp_path}/app.sqlite")
+        one, two = open_store("", engine=engine), open_store("", engine=engine)
+        stamp = two.stamp()
+
+        one.put("grant", "g1", b"x", ttl_s=60)
+
+        assert two.stamp() != stamp
+        assert two.get("grant", "g1") is not None
+        one.close()
+        two.close()
+        engine.dispose()
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "nonsense",
+            "mysql://host/db",
+            "postgresql+psycopg2://host/db",
+            "sqlite://",
+            "sqlite:///:memory:",
+            "sqlite://host/file",
+            "sqlite:///file?mode=ro",
+            "postgresql+psycopg://host:port/db",
+            "redis://host:port",
+        ],
+    )
+    def test_each_is_told_by_the_name_of_the_key_and_without_the_url(self, url: str, tmp_path: Path) -> None:
+        """A URL may hold a password, so it is not repeated."""
+        with pytest.raises(ConfigurationError) as caught:
+            open_store(url, instance_path=str(tmp_path))
+
+        [mistake] = caught.value.mistakes
+        assert mistake.startswith("SENTRY_MCP_STORE ")
+        assert not url or url not in mistake
+
+    def test_a_relative_file_without_an_instance_folder(self) -> None:
+        with pytest.raises(ConfigurationError, match="SENTRY_MCP_STORE is a relative path"):
+            open_store("sqlite:///store.sqlite")
+
+    def test_a_folder_that_cannot_be_made(self, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+
+        with pytest.raises(ConfigurationError, match="SENTRY_MCP_STORE names a SQLite file that cannot be used"):
+            open_store(f"sqlite:///{tmp_path}/file/store.sqlite")
+
+    def test_a_file_that_is_no_database(self, tmp_path: Path) -> None:
+        (tmp_path / "store.sqlite").write_bytes(b"something else entirely, and long enough to be looked at" * 30)
+
+        with pytest.raises(ConfigurationError, match="SENTRY_MCP_STORE names a SQLite file that cannot be used"):
+            open_store("sqlite:///store.sqlite", instance_path=str(tmp_path))
+
+    def test_an_engine_in_memory(self) -> None:
+        with pytest.raises(ConfigurationError, match="SENTRY_MCP_STORE is a SQLite database in memory"):
+            open_store("", engine=create_engine("sqlite://"))
+
+
+class TestMemory:
+    """STORE-4: it says loudly what it is, and refuses company where that can be known."""
+
+    def test_it_warns(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.WARNING):
+            store = open_store("memory://")
+
+        assert isinstance(store, MemoryStore)
+        assert "end with this process" in caplog.text
+
+    def test_it_refuses_several_workers(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("WEB_CONCURRENCY", "3")
+
+        with pytest.raises(ConfigurationError, match="no two workers share, and 3 workers"):
+            open_store("memory://")
+
+    @pytest.mark.parametrize(
+        ("environ", "argv", "workers"),
+        [
+            ({}, ["flask", "run"], 1),
+            ({}, ["/bin/gunicorn", "-w", "4", "app:app"], 4),
+            ({}, ["gunicorn", "--workers=2", "app:app"], 2),
+            ({}, ["granian", "--workers", "2", "app:app"], 2),
+            ({}, ["pytest", "-w", "4"], 1),
+            ({"WEB_CONCURRENCY": "3"}, ["gunicorn", "app:app"], 3),
+            ({"GUNICORN_CMD_ARGS": "--bind :8000 -w 5"}, ["gunicorn", "app:app"], 5),
+            ({"GRANIAN_WORKERS": "2", "WEB_CONCURRENCY": "many"}, ["granian", "app:app"], 2),
+        ],
+    )
+    def test_how_many_are_announced(self, environ: dict[str, str], argv: list[str], workers: int) -> None:
+        assert announced_workers(environ, argv) == workers
