@@ -1,0 +1,165 @@
+"""SentryMCP: wires the rooms together, holds no logic. The state of an application lives in the application."""
+
+import functools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
+
+from flask import Flask, current_app, request
+from limits import parse_many
+from werkzeug import exceptions
+
+from . import cli, config
+from .context import Authenticate
+from .errors import TooManyRequests
+from .mcp.tool import Toolbox
+from .mcp.views import Endpoint, mcp_blueprint
+from .oauth import bearer
+from .oauth.provider import Provider
+from .oauth.views import oauth_blueprint, well_known_blueprint
+from .security import redact
+from .security.limits import Limits, client_address
+from .security.origin import origin_rule
+from .security.regions import Regions
+from .sentry.connections import SentryConnections
+from .skills import SKILLS, Skill
+from .store.base import Store
+from .store.opening import open_store
+from .store.vault import Vault
+from .tools import catalogue
+
+if TYPE_CHECKING:
+    import redis
+    import sqlalchemy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+HOME = "https://github.com/flask-sentry-mcp/flask-sentry-mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that belongs to one application: ``app.extensions["sentry_mcp"]``."""
+
+    settings: config.Settings
+    store: Store
+    limits: Limits
+    regions: Regions
+    provider: Provider
+    endpoint: Endpoint
+
+
+class SentryMCP:
+    """Adds an OAuth sign-in and an MCP endpoint for Sentry to a Flask application.
+
+    Arguments say how it is used; ``app.config`` says where it is deployed. One object may serve many applications:
+    whatever belongs to one of them is kept in ``app.extensions["sentry_mcp"]``.
+
+    *tools* replaces the catalogue; *skills* the skills offered. *authenticate* replaces the sign-in with an
+    application's own. *engine* and *redis* are an application's own connections for the store. *url_prefix* is where
+    the blueprints are mounted inside the application, when that is not the path of the public URL.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        *,
+        tools: Toolbox | None = None,
+        skills: Iterable[Skill] = SKILLS,
+        authenticate: Authenticate | None = None,
+        instructions: str | None = None,
+        engine: "sqlalchemy.Engine | None" = None,
+        redis: "redis.Redis | None" = None,
+        url_prefix: str | None = None,
+    ) -> None:
+        self.tools = catalogue() if tools is None else tools
+        self.tool = self.tools.tool
+        self._skills = tuple(skills)
+        self._authenticate = authenticate
+        self._instructions = instructions
+        self._engine, self._redis = engine, redis
+        self._url_prefix = url_prefix
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Read the configuration, build the state, register the blueprints and the commands.
+
+        Raises: ConfigurationError, which lists every mistake in the settings.
+        """
+        if "sentry_mcp" in app.extensions:
+            raise RuntimeError("This application has a SentryMCP already; use that one.")
+        settings = config.load(app.config)
+        state = app.extensions["sentry_mcp"] = self._state(app, settings)
+        prefix = settings.issuer_path if self._url_prefix is None else self._url_prefix
+        app.register_blueprint(mcp_blueprint(state.endpoint), url_prefix=prefix or None)
+        app.register_blueprint(oauth_blueprint(state.provider), url_prefix=prefix or None)
+        app.register_blueprint(well_known_blueprint(state.provider))
+        app.cli.add_command(cli.commands)
+        redact.install()
+
+    def _state(self, app: Flask, settings: config.Settings) -> State:
+        store = open_store(settings.store, instance_path=app.instance_path, engine=self._engine, redis=self._redis)
+        counted_in = settings.limits_storage or (settings.store if settings.store.startswith("redis") else "memory://")
+        limits = Limits(counted_in, secret=settings.cookie_secret)
+        regions = Regions(settings.host, settings.region_domains, settings.insecure_http)
+        release = version("flask-sentry-mcp")
+        connections = SentryConnections(
+            regions, timeout_s=settings.sentry_timeout_s, user_agent=f"flask-sentry-mcp/{release} ({HOME})"
+        )
+        provider = Provider(
+            app=app,
+            settings=settings,
+            store=store,
+            vault=Vault(settings.vault_keys),
+            limits=limits,
+            connections=connections,
+            skills=self._skills,
+        )
+        endpoint = Endpoint(
+            app=app,
+            settings=settings,
+            toolbox=self.tools,
+            authenticate=self._authenticate or bearer.context_for(provider),
+            challenge=functools.partial(bearer.challenge, provider),
+            limits=limits,
+            origins=origin_rule(settings.public_origin, settings.allowed_hosts, settings.allowed_origins),
+            instructions=self._instructions,
+            version=release,
+        )
+        return State(settings, store, limits, regions, provider, endpoint)
+
+    def limit(self, rule: str, key: Callable[[], str] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """A decorator for a route of the application's own: at most *rule* per address, or per ``key()``; else 429.
+
+        >>> @app.get("/report")
+        ... @mcp.limit("10/minute")
+        ... def report(): ...
+        """
+        parse_many(rule)  # a bad rule stops the start, not the first request
+
+        def decorate(view: Callable[P, R]) -> Callable[P, R]:
+            @functools.wraps(view)
+            def limited(*args: P.args, **kwargs: P.kwargs) -> R:
+                state = state_of(current_app)
+                try:
+                    state.limits.hit(rule, view.__qualname__, key() if key else _address_key(state))
+                except TooManyRequests as error:
+                    raise exceptions.TooManyRequests(error.public, retry_after=error.retry_after_s) from error
+                return view(*args, **kwargs)
+
+            return limited
+
+        return decorate
+
+
+def state_of(app: Flask) -> State:
+    """The state of *app*, which may be ``current_app``."""
+    return cast(State, app.extensions["sentry_mcp"])
+
+
+def _address_key(state: State) -> str:
+    forwarded = request.headers.get("X-Forwarded-For")
+    address = client_address(request.remote_addr, forwarded, state.settings.trusted_proxy_hops)
+    return state.limits.address_key(address)

@@ -1,0 +1,33 @@
+"""What every room's tests may use: one sandbox Sentry for the session, clean for every test."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+
+from flask_sentry_mcp import SentryMCP
+from flask_sentry_mcp.sandbox import Sandbox
+from flask_sentry_mcp.testing import settings_for, start_sandbox
+
+
+@pytest.fixture(scope="session")
+def _sandbox() -> Iterator[Sandbox]:
+    with start_sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(_sandbox: Sandbox) -> Iterator[Sandbox]:
+    """The sandbox, without faults and with an empty request log. Tests that change issues change their own."""
+    _sandbox.requests.clear()
+    yield _sandbox
+    _sandbox.faults.clear()
+
+
+@pytest.fixture
+def app(sandbox: Sandbox) -> Flask:
+    """An application with the whole extension, on the sandbox, with a store in memory."""
+    app = Flask("tests")
+    app.config.update(settings_for(sandbox))
+    SentryMCP(app)
+    return app

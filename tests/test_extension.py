@@ -1,0 +1,201 @@
+"""SentryMCP in somebody else's application: neither disturbs the other; two applications share nothing."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask, Response, g, request
+from marshmallow import fields
+
+from flask_sentry_mcp import SentryMCP
+from flask_sentry_mcp.errors import ConfigurationError
+from flask_sentry_mcp.extension import state_of
+from flask_sentry_mcp.sandbox import Sandbox
+from flask_sentry_mcp.testing import PUBLIC_URL, settings_for, sign_in, start_sandbox
+
+
+def host_application(config: dict[str, Any]) -> Flask:
+    """An application with a life of its own: routes, a before_request, error handlers, an after_request."""
+    app = Flask("host")
+    app.config.update(config)
+
+    @app.before_request
+    def count() -> None:
+        g.before = True
+
+    @app.after_request
+    def sign(response: Response) -> Response:
+        response.headers["X-Host"] = "here"
+        return response
+
+    @app.get("/")
+    def home() -> str:
+        return f"home {g.before}"
+
+    @app.get("/fails")
+    def fails() -> str:
+        raise LookupError("the host's own fault")
+
+    @app.errorhandler(LookupError)
+    def mend(error: LookupError) -> tuple[str, int]:
+        return "mended by the host", 418
+
+    @app.errorhandler(404)
+    def lost(error: Exception) -> tuple[str, int]:
+        return f"the host knows no {request.path}", 404
+
+    @app.errorhandler(Exception)
+    def anything(error: Exception) -> tuple[str, int]:
+        return "caught by the host", 500
+
+    SentryMCP(app)
+    return app
+
+
+@pytest.fixture
+def host(sandbox: Sandbox) -> Flask:
+    return host_application(settings_for(sandbox))
+
+
+def test_the_routes_and_handlers_of_the_host_work_as_before(host: Flask) -> None:
+    client = host.test_client()
+
+    assert client.get("/").text == "home True"
+    assert (client.get("/fails").status_code, client.get("/fails").text) == (418, "mended by the host")
+    assert client.get("/nowhere").text == "the host knows no /nowhere"
+    assert "Content-Security-Policy" not in client.get("/").headers
+
+
+def test_the_sign_in_and_the_tools_work_inside_the_host(host: Flask, sandbox: Sandbox) -> None:
+    """B1: a client signs in through our authorization server and Sentry's, and reaches Sentry's API."""
+    mcp = sign_in(host, sandbox)
+
+    assert mcp.call("whoami").structured["user"]["name"] == "Mira Okafor"
+
+
+def test_the_handlers_of_the_host_do_not_answer_for_us(host: Flask) -> None:
+    """Errors at our addresses keep the shape that clients know, whatever the host catches."""
+    client = host.test_client()
+
+    unauthenticated = client.post(f"{PUBLIC_URL}/mcp", json={})
+    bad_token = client.post(f"{PUBLIC_URL}/oauth/token", data={})
+    wrong_method = client.get(f"{PUBLIC_URL}/oauth/token")
+
+    assert unauthenticated.status_code == 401
+    assert unauthenticated.headers["WWW-Authenticate"].startswith("Bearer ")
+    assert (bad_token.status_code, bad_token.get_json()["error"]) == (400, "invalid_request")
+    assert (wrong_method.status_code, wrong_method.headers["Allow"]) == (405, "OPTIONS, POST")
+
+
+def test_the_hosts_routes_run_nothing_of_ours(host: Flask) -> None:
+    """No hook of ours runs for the whole application, so its own routes do not become slower."""
+    assert all(function.__module__ == __name__ for function in host.before_request_funcs[None])
+    assert all(function.__module__ == __name__ for function in host.after_request_funcs[None])
+    assert not host.teardown_request_funcs.get(None)
+    assert not host.teardown_appcontext_funcs
+
+
+def test_two_applications_in_one_process_share_nothing(sandbox: Sandbox) -> None:
+    """A sign-in, a setting, a limit and a tool of one mean nothing to the other."""
+    with start_sandbox("https://other.test") as second_sandbox:
+        first = host_application(settings_for(sandbox))
+        second = host_application(settings_for(second_sandbox, "https://other.test", SENTRY_MCP_READ_ONLY=True))
+        mcp = sign_in(first, sandbox)
+        mcp.app, mcp.url = second, "https://other.test/mcp"
+
+        refused = mcp.post("tools/list", {})
+
+    assert refused.status_code == 401
+    assert state_of(first).settings.read_only is False
+    assert state_of(second).settings.read_only is True
+    assert state_of(first).store is not state_of(second).store
+
+
+def test_one_object_may_serve_two_applications(sandbox: Sandbox) -> None:
+    mcp = SentryMCP()
+
+    @mcp.tool({"name": fields.String(required=True)}, reads_only=True)
+    def greet(ctx: Any, *, name: str) -> str:
+        """Greet somebody."""
+        return f"Hello, {name}"
+
+    apps = [Flask("one"), Flask("two")]
+    for app in apps:
+        app.config.update(settings_for(sandbox))
+        mcp.init_app(app)
+
+    assert [sign_in(app, sandbox).call("greet", name="Kai").text for app in apps] == ["Hello, Kai"] * 2
+
+
+def test_a_second_extension_in_one_application_is_refused(host: Flask) -> None:
+    with pytest.raises(RuntimeError, match="already"):
+        SentryMCP(host)
+
+
+def test_mistakes_in_settings_stop_the_start() -> None:
+    """B16."""
+    app = Flask("host")
+    app.config["COOKIE_SECRET"] = "too-short"
+
+    with pytest.raises(ConfigurationError, match="COOKIE_SECRET must have at least 32"):
+        SentryMCP(app)
+
+
+def test_works_below_a_prefix_and_behind_a_tls_proxy() -> None:
+    """Every public address comes from the setting; what a proxy or a client writes into headers changes nothing."""
+    public_url = "https://tools.acme.example/sentry"
+    with start_sandbox(public_url) as sandbox:
+        app = host_application(settings_for(sandbox, public_url))
+        forged = {"Host": "tools.acme.example", "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
+        client = app.test_client()
+
+        server = client.get(
+            "/.well-known/oauth-authorization-server/sentry", headers=forged, base_url="http://10.0.0.9"
+        )
+        resource = client.get("/.well-known/oauth-protected-resource/sentry/mcp/acme", base_url="http://10.0.0.9")
+        mcp = sign_in(app, sandbox)
+
+        assert server.get_json()["issuer"] == public_url
+        assert server.get_json()["token_endpoint"] == f"{public_url}/oauth/token"
+        assert resource.get_json()["resource"] == f"{public_url}/mcp/acme"
+        assert mcp.call("whoami").is_error is False
+
+
+def limited_application(config: dict[str, Any], key: Callable[[], str] | None = None) -> Flask:
+    app = Flask("host")
+    app.config.update(config)
+    mcp = SentryMCP(app)
+
+    @app.get("/report")
+    @mcp.limit("1/minute", key=key)
+    def report() -> str:
+        return "a report"
+
+    return app
+
+
+def test_limits_guard_the_hosts_own_routes(sandbox: Sandbox) -> None:
+    client = limited_application(settings_for(sandbox)).test_client()
+
+    first, second = client.get("/report"), client.get("/report")
+    elsewhere = client.get("/report", environ_base={"REMOTE_ADDR": "203.0.113.9"})
+
+    assert (first.text, second.status_code, elsewhere.status_code) == ("a report", 429, 200)
+    assert 1 <= int(second.headers["Retry-After"]) <= 60
+
+
+def test_limits_may_count_by_what_the_host_says(sandbox: Sandbox) -> None:
+    client = limited_application(settings_for(sandbox), key=lambda: request.args["user"]).test_client()
+
+    answers = [client.get("/report", query_string={"user": user}).status_code for user in ("a", "b", "a")]
+
+    assert answers == [200, 200, 429]
+
+
+def test_the_region_check_serves_the_hosts_own_routes(host: Flask) -> None:
+    """B8: the same rule, for code of the application."""
+    regions = state_of(host).regions
+
+    assert regions.resolve(None) == regions.base_url
+    with pytest.raises(Exception, match="not one that this server may speak to"):
+        regions.resolve("https://evil.example")
