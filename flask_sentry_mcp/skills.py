@@ -86,9 +86,19 @@ def implied(scopes: Iterable[str]) -> frozenset[str]:
 
 
 def offered(skills: Iterable[Skill], scopes: Collection[str], *, read_only: bool = False) -> tuple[Skill, ...]:
-    """The skills that a request for *scopes* can be given, on a server that is *read_only* or not."""
+    """The skills that a request for *scopes* can be given, on a server that is *read_only* or not.
+
+    Every scope that lets a skill change something must be asked for. Of those that let it read, one is enough: tools
+    that need another stay hidden, so that a client that asks for little can still sign in (B6 names no team:read).
+    """
     reach = implied(scopes)
-    return tuple(skill for skill in skills if skill.scopes <= reach and not (read_only and skill.writes))
+    return tuple(
+        skill
+        for skill in skills
+        if {scope for scope in skill.scopes if not scope.endswith(":read")} <= reach
+        and (not skill.scopes or skill.scopes & reach)
+        and not (read_only and skill.writes)
+    )
 
 
 def scopes_of(skills: Iterable[Skill], chosen: Collection[str]) -> tuple[str, ...]:

@@ -16,13 +16,17 @@ STATE, APPROVAL_FORM, APPROVALS, CSRF, CONNECTIONS = "state", "approval-form", "
 
 
 class _Signer(TimestampSigner):
+    at: float | None = None
+
     def get_timestamp(self) -> int:
-        return int(clock.now())
+        return int(clock.now() if self.at is None else self.at)
 
 
-def signer(settings: Settings, purpose: str) -> TimestampSigner:
-    """Signs short texts for *purpose*, with the time."""
-    return _Signer(_secrets(settings), salt=_salt(purpose), digest_method=hashlib.sha256, key_derivation="hmac")
+def signer(settings: Settings, purpose: str, *, at: float | None = None) -> TimestampSigner:
+    """Signs short texts for *purpose*, with the time: now, or *at*, so that the same text can be signed again."""
+    made = _Signer(_secrets(settings), salt=_salt(purpose), digest_method=hashlib.sha256, key_derivation="hmac")
+    made.at = at
+    return made
 
 
 def serializer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:

@@ -1,0 +1,108 @@
+"""What our pages say: the values that the templates of ``sentry_mcp/`` are given. No HTML is put together here.
+
+Texts are fixed; of a request, only what was validated is shown: names, hosts, addresses (ERR-4). An application that
+replaces a template by the same path gets the same values; they are listed at the top of each template.
+"""
+
+from collections.abc import Collection, Mapping
+from urllib.parse import urlsplit
+
+from ..config import Settings
+from ..errors import SentryMCPError, SignInProblem
+from ..skills import SCOPE_WORDS, Skill, implied
+from . import redirects
+from .answers import Page
+from .records import AuthorizationRequest
+
+_HEADING = "This sign-in cannot go on"
+_ADVICE = "Start the sign-in again from your app."
+
+
+def approval_page(
+    settings: Settings,
+    request: AuthorizationRequest,
+    skills: Collection[Skill],
+    *,
+    chosen: Collection[str] | None,
+    fields: Mapping[str, str],
+    is_empty: bool = False,
+) -> Page:
+    """The page that asks (CON-1). *chosen* are the skills to tick, None for a first visit; *fields* are hidden ones."""
+    reach = implied(request.scopes)
+    always = _shared_scopes(skills) & reach
+    values = {
+        **_common(settings),
+        "client": _client(request),
+        "target": _target(request.redirect_uri),
+        "organization": request.resource.organization_slug,
+        "project": request.resource.project_slug,
+        "always": _words(always),
+        "skills": [
+            {
+                "id": skill.id,
+                "label": skill.label,
+                "sentence": skill.sentence,
+                "adds": _words((implied(skill.scopes) & reach) - always),
+                "is_ticked": skill.preselected if chosen is None else skill.id in chosen,
+            }
+            for skill in skills
+        ],
+        "fields": fields,
+        "action": f"{settings.issuer_path}/oauth/approve",
+        "is_empty": is_empty,
+    }
+    return Page("sentry_mcp/approve.html", values)
+
+
+def problem_page(settings: Settings, error: SentryMCPError, event_id: str | None = None) -> Page:
+    """The page for a fault that a person sees, with what they can do about it."""
+    values = {
+        **_common(settings),
+        "heading": error.heading if isinstance(error, SignInProblem) else _HEADING,
+        "sentence": error.public,
+        "advice": error.advice if isinstance(error, SignInProblem) else _ADVICE,
+        "event_id": event_id,
+    }
+    return Page("sentry_mcp/problem.html", values, status=error.http_status)
+
+
+def _common(settings: Settings) -> dict[str, str]:
+    return {"server_host": urlsplit(settings.public_url).netloc, "sentry_host": settings.host}
+
+
+def _client(request: AuthorizationRequest) -> dict[str, str | bool | None]:
+    """Who asks. Only a document proves something: that whoever publishes at ``host`` wrote it."""
+    client = request.client
+    host = urlsplit(client.client_id).hostname if client.kind == "document" else None
+    target = redirects.parse(request.redirect_uri)
+    is_elsewhere = host is not None and target is not None and target.scheme == "https" and target.host != host
+    return {"name": client.name, "kind": client.kind, "host": host, "answers_elsewhere": is_elsewhere}
+
+
+def _target(uri: str) -> dict[str, str]:
+    """Where the answer goes, in three parts so that the one that decides can be emphasised.
+
+    ``{"kind": "web", "before": "https://", "name": "claude.ai", "after": "/callback"}``; ``loopback``: a port of this
+    computer; ``app``: whichever program opens such links, by its scheme.
+    """
+    parts = redirects.parse(uri)
+    if parts is None:
+        raise ValueError("a redirect URI that was accepted before")
+    if parts.is_private_scheme:
+        return {"kind": "app", "before": "", "name": uri[: len(parts.scheme)], "after": uri[len(parts.scheme) :]}
+    before = f"{parts.scheme}://"
+    kind = "loopback" if parts.is_loopback else "web"
+    name = uri[len(before) : len(before) + len(parts.host)]
+    return {"kind": kind, "before": before, "name": name, "after": uri[len(before) + len(name) :]}
+
+
+def _shared_scopes(skills: Collection[Skill]) -> frozenset[str]:
+    """What every one of *skills* needs: asked of Sentry whichever are ticked."""
+    needs = [implied(skill.scopes) for skill in skills]
+    return frozenset.intersection(*needs) if needs else frozenset()
+
+
+def _words(scopes: Collection[str]) -> list[str]:
+    """*scopes* in words, in the order of the table; a scope of an application's own skill may have none."""
+    listed = [scope for scope in SCOPE_WORDS if scope in scopes]
+    return [SCOPE_WORDS[scope] for scope in listed] + sorted(set(scopes) - set(listed))

@@ -1,0 +1,199 @@
+"""Dynamic client registration (RFC 7591, DCR-1..8). It grants no trust: a name is a claim that nobody checked.
+
+Clients in the field send empty strings, grants that nobody offers and authentication methods that few do; whatever
+section 2 of the RFC lets us replace is replaced, and the answer says what holds.
+"""
+
+import hashlib
+import secrets
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from .. import clock, signals
+from ..errors import BadJSON, OAuthError
+from ..security import strict_json
+from . import redirects
+from .answers import Json
+from .authorize import known_scopes, scope_tokens
+from .clients import NEVER_USED, NEVER_USED_TTL_S, Client, put_client
+from .metadata import AUTH_METHODS, scopes_supported
+from .provider import Provider
+
+MAX_NEVER_USED = 10_000
+_RETRY_AFTER_S = 3_600
+_GRANTS = ("authorization_code", "refresh_token")
+_INVISIBLE = frozenset("\u200b\u200c\u200d\u200e\u200f\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
+
+
+def is_name(text: str) -> bool:
+    """Whether *text* can stand on our page as a name: 1 to 100 visible characters that keep their order."""
+    return (
+        1 <= len(text) <= 100
+        and text.strip() != ""
+        and not _INVISIBLE & set(text)
+        and all(unicodedata.category(character) not in _UNSEEN_CATEGORIES for character in text)
+    )
+
+
+def is_https_url(text: str) -> bool:
+    """Whether *text* is an https address of at most 2048 characters, without a user."""
+    parts = redirects.parse(text)
+    return parts is not None and parts.scheme == "https" and parts.host != ""
+
+
+class Metadata(Schema):
+    """What a client may say about itself (DCR-2). Unknown members, ids, secrets and keys are left out."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    redirect_uris = fields.List(fields.String(), required=True, validate=validate.Length(1, 10))
+    client_name = fields.String(validate=lambda text: is_name(unicodedata.normalize("NFC", text)))
+    client_uri = fields.String(validate=is_https_url)
+    tos_uri = fields.String(validate=is_https_url)
+    policy_uri = fields.String(validate=is_https_url)
+    logo_uri = fields.String(validate=is_https_url)
+    contacts = fields.List(fields.String(validate=validate.Length(1, 254)), validate=validate.Length(0, 5))
+    scope = fields.String(validate=validate.Length(0, 1000))
+    grant_types = fields.List(fields.String(), validate=lambda grants: "authorization_code" in grants)
+    response_types = fields.List(fields.String(), validate=lambda types: "code" in types)
+    token_endpoint_auth_method = fields.String()
+    token_endpoint_auth_methods_supported = fields.List(fields.String())
+    application_type = fields.String(validate=validate.OneOf(["native", "web"]))
+    software_id = fields.String(validate=validate.Length(1, 100))
+    software_version = fields.String(validate=validate.Length(1, 50))
+
+
+def register(provider: Provider, content_type: str | None, body: bytes | None) -> Json:
+    """Register the client that *body* describes; *body* is None when it was larger than allowed.
+
+    Raises: OAuthError ``invalid_client_metadata``, ``invalid_redirect_uri``, ``temporarily_unavailable``.
+    """
+    if not provider.settings.registration:
+        raise OAuthError("invalid_request", "This server does not register clients.", status=404)
+    metadata = read_metadata(provider, _json_object(content_type, body))
+    _check_quota(provider)
+    method = metadata["token_endpoint_auth_method"]
+    secret = None if method == "none" else secrets.token_urlsafe(32)
+    client = Client(
+        client_id=f"mcpc_{secrets.token_urlsafe(16)}",
+        name=metadata["client_name"],
+        redirect_uris=tuple(metadata["redirect_uris"]),
+        auth_method=method,
+        secret_hash=None if secret is None else hashlib.sha256(secret.encode()).hexdigest(),
+        grant_types=tuple(metadata["grant_types"]),
+        scope=tuple(metadata["scope"].split()) if "scope" in metadata else None,
+        issued_at=float(int(clock.now())),
+    )
+    put_client(provider, client, kind=NEVER_USED, ttl_s=NEVER_USED_TTL_S)
+    return Json(201, _answer(client, metadata, secret))
+
+
+def read_metadata(provider: Provider, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The effective metadata: checked, replaced where we may, defaults filled in. Also for client documents (CIMD-5).
+
+    ``token_endpoint_auth_method`` is ``client_secret`` when none was named: such a client may use basic or post.
+    """
+    present = {name: value for name, value in document.items() if value is not None and value != ""}
+    try:
+        metadata: dict[str, Any] = Metadata().load(present)
+    except ValidationError as fault:
+        if "redirect_uris" in fault.messages_dict:
+            raise _bad_redirect() from None
+        raise OAuthError("invalid_client_metadata", "A member of the client metadata has an unusable value.") from None
+    uris = metadata["redirect_uris"]
+    schemes = provider.settings.private_schemes
+    if len(set(uris)) != len(uris) or not all(redirects.is_acceptable(uri, schemes) for uri in uris):
+        raise _bad_redirect()
+    metadata["client_name"] = unicodedata.normalize("NFC", metadata.get("client_name", "MCP client"))
+    metadata["grant_types"] = [grant for grant in _GRANTS if grant in metadata.get("grant_types", _GRANTS)]
+    metadata["response_types"] = ["code"]
+    metadata["token_endpoint_auth_method"] = _auth_method(metadata)
+    _check_application_type(metadata)
+    if "scope" in metadata:
+        supported = scopes_supported(provider.settings, provider.skills)
+        metadata["scope"] = " ".join(known_scopes(_scope_tokens(metadata["scope"]), supported))
+        if not metadata["scope"]:
+            del metadata["scope"]
+    return metadata
+
+
+def _json_object(content_type: str | None, body: bytes | None) -> dict[str, Any]:
+    if body is None:
+        raise OAuthError("invalid_client_metadata", "The client metadata is too large.", status=413)
+    media_type, _, parameters = (content_type or "").lower().partition(";")
+    charset = parameters.replace(" ", "").replace('"', "").partition("charset=")[2].partition(";")[0]
+    if media_type.strip() != "application/json" or charset not in ("", "utf-8", "utf8"):
+        raise OAuthError("invalid_client_metadata", "The client metadata must be sent as application/json.")
+    try:
+        document = strict_json.loads(body)
+    except BadJSON as fault:
+        raise OAuthError("invalid_client_metadata", fault.public) from None
+    if not isinstance(document, dict):
+        raise OAuthError("invalid_client_metadata", "The client metadata must be a JSON object.")
+    return document
+
+
+def _auth_method(metadata: Mapping[str, Any]) -> str:
+    asked = metadata.get("token_endpoint_auth_method")
+    if asked is None:
+        return "client_secret"
+    for method in (asked, *metadata.get("token_endpoint_auth_methods_supported", ())):
+        if method in AUTH_METHODS:
+            return str(method)
+    raise OAuthError("invalid_client_metadata", "This token_endpoint_auth_method is not supported.")
+
+
+def _check_application_type(metadata: Mapping[str, Any]) -> None:
+    """A web application with a secret has no business on loopback (SEP-837)."""
+    method = metadata["token_endpoint_auth_method"]
+    if metadata.get("application_type") == "web" and method != "none":
+        if any(urlsplit(uri).scheme == "http" for uri in metadata["redirect_uris"]):
+            raise _bad_redirect()
+
+
+def _check_quota(provider: Provider) -> None:
+    """Registrations that were never used are limited in number; what is over is removed first (DCR-7)."""
+    if provider.store.count(NEVER_USED) < MAX_NEVER_USED:
+        return
+    while provider.store.purge():
+        pass
+    if provider.store.count(NEVER_USED) < MAX_NEVER_USED:
+        return
+    signals.suspicious.send(provider.app, event="registration_quota", client_id="", grant_id="")
+    fault = OAuthError("temporarily_unavailable", "Too many clients are registered and unused. Try again later.")
+    fault.retry_after_s = _RETRY_AFTER_S
+    raise fault
+
+
+def _answer(client: Client, metadata: Mapping[str, Any], secret: str | None) -> dict[str, Any]:
+    hidden = ("token_endpoint_auth_methods_supported", "token_endpoint_auth_method")
+    method = "client_secret_basic" if client.auth_method == "client_secret" else client.auth_method
+    answer = {
+        "client_id": client.client_id,
+        "client_id_issued_at": int(client.issued_at),
+        **{name: value for name, value in metadata.items() if name not in hidden},
+        "token_endpoint_auth_method": method,
+    }
+    if secret is not None:
+        answer |= {"client_secret": secret, "client_secret_expires_at": 0}
+    return answer
+
+
+def _scope_tokens(text: str) -> list[str]:
+    try:
+        return scope_tokens(text)
+    except OAuthError as fault:
+        raise OAuthError("invalid_client_metadata", fault.public) from None
+
+
+def _bad_redirect() -> OAuthError:
+    return OAuthError(
+        "invalid_redirect_uri",
+        "redirect_uris must list 1 to 10 different addresses: https, http on loopback, or a known app scheme.",
+    )
