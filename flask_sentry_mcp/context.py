@@ -4,7 +4,7 @@ A context is built from a grant when a request shows its access token, lives for
 other way to a token of Sentry's than ``context.token``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -54,6 +54,38 @@ class Silent:
         return False
 
 
+class Tools(Protocol):
+    """The tools that this caller has, listed or not, for a tool that names or runs others."""
+
+    def names(self) -> Collection[str]:
+        """What may be called."""
+
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """Each as ``tools/list`` shows it to this caller: name, description, inputSchema, annotations."""
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Any:
+        """Run one through the same guard as any call, and return what it returned.
+
+        Raises: InvalidInput when there is no such tool for this caller, or its arguments are wrong.
+        """
+
+
+class NoTools:
+    """The tools of a context that was made outside of a call."""
+
+    def names(self) -> Collection[str]:
+        """None."""
+        return ()
+
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """None."""
+        return ()
+
+    def call(self, name: str, arguments: dict[str, Any]) -> Any:
+        """There is nothing to call."""
+        raise LookupError("this context was made outside of a call")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
     """One request's caller. ``host`` is the Sentry server; ``scopes`` and ``skills`` are what was approved."""
@@ -68,6 +100,7 @@ class Context:
     client_id: str = ""
     user_id: str = ""
     exchange: Exchange = field(default_factory=Silent, repr=False)
+    tools: Tools = field(default_factory=NoTools, repr=False)
 
     @property
     def organization_slug(self) -> str | None:

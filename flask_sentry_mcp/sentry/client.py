@@ -19,7 +19,9 @@ TOOL_TIME_S = 120.0
 MAX_PATIENCE_S = 3
 """The longest wait that Sentry may ask for and get without the caller being told."""
 
-_SAFE = frozenset({"GET"})
+PATIENT_S = 5
+"""A request whose own time limit is below this is not worth a second one."""
+
 _PASSING = frozenset({502, 503, 504})
 
 
@@ -70,16 +72,24 @@ class SentryClient:
         self._deadline = time.monotonic() + time_s
 
     def get(
-        self, *segments: str | int, params: Params = None, region_url: str | None = None, base: bool = False
+        self,
+        *segments: str | int,
+        params: Params = None,
+        region_url: str | None = None,
+        base: bool = False,
+        timeout_s: float | None = None,
     ) -> Any:
-        """The JSON at this path; None when the answer is empty. *base* asks the base host, whatever the region."""
-        return body_of(self._call("GET", segments, params, None, region_url, base))
+        """The JSON at this path; None when the answer is empty. *base* asks the base host, whatever the region.
+
+        *timeout_s* is for what is not worth the usual patience.
+        """
+        return body_of(self._call("GET", segments, params, region_url, base=base, timeout_s=timeout_s))
 
     def get_page(
         self, *segments: str | int, params: Params = None, region_url: str | None = None, base: bool = False
     ) -> Page:
         """One page of a list (or of the list in ``data``); ask for the next one with ``params={"cursor": ...}``."""
-        answer = self._call("GET", segments, params, None, region_url, base)
+        answer = self._call("GET", segments, params, region_url, base=base)
         found = body_of(answer)
         if isinstance(found, Mapping):
             found = found.get("data")
@@ -88,15 +98,15 @@ class SentryClient:
 
     def post(self, *segments: str | int, json: Any = None, params: Params = None, region_url: str | None = None) -> Any:
         """Create something, or set it going."""
-        return body_of(self._call("POST", segments, params, json, region_url, False))
+        return body_of(self._call("POST", segments, params, region_url, json=json))
 
     def put(self, *segments: str | int, json: Any = None, params: Params = None, region_url: str | None = None) -> Any:
         """Change something."""
-        return body_of(self._call("PUT", segments, params, json, region_url, False))
+        return body_of(self._call("PUT", segments, params, region_url, json=json))
 
     def delete(self, *segments: str | int, params: Params = None, region_url: str | None = None) -> Any:
         """Remove something."""
-        return body_of(self._call("DELETE", segments, params, None, region_url, False))
+        return body_of(self._call("DELETE", segments, params, region_url))
 
     def gather(self, *calls: Callable[[], Any]) -> list[Any]:
         """Run independent calls side by side; results in order. The first failure is raised once all have ended."""
@@ -119,52 +129,69 @@ class SentryClient:
         method: str,
         segments: Sequence[str | int],
         params: Params,
-        json: Any,
         region_url: str | None,
-        base: bool,
+        *,
+        base: bool = False,
+        json: Any = None,
+        timeout_s: float | None = None,
     ) -> Answer:
         root = self.regions.base_url if base else self.regions.resolve(region_url or self._region_url)
-        url = f"{root}/api/0/{path_of(segments)}{query_of(params)}"
         body = None if json is None else jsonlib.dumps(json).encode()
+        url = f"{root}/api/0/{path_of(segments)}{query_of(params)}"
+        request = _Request(method, url, body, timeout_s or self.connections.timeout_s)
         token = self._token.current()
-        answer = self._send(method, url, token, body)
+        answer = self._send(request, token)
         if is_rejected(answer, segments):
-            answer = self._send(method, url, self._token.renew(token), body)
+            answer = self._send(request, self._token.renew(token))
             if is_rejected(answer, segments):
                 raise SignInEnded("Sentry rejected the renewed token as well")
         raise_for(answer, segments, sent=json)
         return answer
 
-    def _send(self, method: str, url: str, token: str, body: bytes | None) -> Answer:
+    def _send(self, request: "_Request", token: str) -> Answer:
         """One request, once more when that is safe: never twice a change that may have happened."""
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Accept-Encoding": "gzip"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
         try:
-            answer = self._send_once(method, url, headers, body)
+            answer = self._send_once(request, token)
         except SentryUnreachable as error:
-            if method not in _SAFE or error.reason != "broken":
+            if not request.is_safe or error.reason != "broken":
                 raise
-            return self._send_once(method, url, headers, body)  # an idle connection that the other side had closed
-        pause = self._pause(method, answer)
+            return self._send_once(request, token)  # an idle connection that the other side had closed
+        pause = self._pause(request, answer)
         if pause is None:
             return answer
         time.sleep(pause)
-        return self._send_once(method, url, headers, body)
+        return self._send_once(request, token)
 
-    def _send_once(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+    def _send_once(self, request: "_Request", token: str) -> Answer:
         left = self._deadline - time.monotonic()
         if left <= 0:
             raise SentryUnreachable("timeout", "the call has used its time")
-        timeout_s = min(self.connections.timeout_s, left)
-        return self.connections.send(method, url, headers=headers, body=body, timeout_s=timeout_s)
+        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Accept-Encoding": "gzip"}
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+        return self.connections.send(
+            request.method, request.url, headers=headers, body=request.body, timeout_s=min(request.timeout_s, left)
+        )
 
-    def _pause(self, method: str, answer: Answer) -> float | None:
+    def _pause(self, request: "_Request", answer: Answer) -> int | None:
         """Seconds after which the same request may be sent again, None if it should not be."""
         if answer.status == 429:  # nothing has happened yet, so this is safe for changes too
             wait = rate_limit_wait(answer)
-        elif answer.status in _PASSING and method in _SAFE:
+        elif answer.status in _PASSING and request.is_safe:
             wait = 1
         else:
             return None
-        return wait if wait <= min(MAX_PATIENCE_S, self._deadline - time.monotonic() - 1) else None
+        patience = min(MAX_PATIENCE_S, self._deadline - time.monotonic() - 1)
+        return wait if wait <= patience and request.timeout_s >= PATIENT_S else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    body: bytes | None
+    timeout_s: float
+
+    @property
+    def is_safe(self) -> bool:
+        return self.method == "GET"

@@ -1,0 +1,142 @@
+"""The pieces that answers are made of: facts, lists, times, and one limit on the whole."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ..security.untrusted import LEGEND, clean, quoted
+
+Json = Mapping[str, Any]
+
+ANSWER_LIMIT = 40_000
+"""Characters of one answer, about 10,000 tokens. What is beyond it is named, not shown."""
+
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,99}")
+
+
+def as_map(value: object) -> Json:
+    """*value* if it is an object, else an empty one: Sentry's members may be missing, null or older than we think."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_maps(value: object) -> list[Json]:
+    """The objects of a list; nulls and anything else in it are left out."""
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
+def word(value: object) -> str:
+    """A name or state that Sentry made (slug, status, ID), as it is; anything longer or stranger is quoted."""
+    text = str(value)
+    return text if _WORD.fullmatch(text) else quoted(text, 100)
+
+
+def name(value: object) -> str:
+    """The name of a person, team or project: written by members of the organization, on one line and without tricks."""
+    return " ".join(clean(value).split())[:100].replace("<", "(")
+
+
+def number(value: object) -> str:
+    """A count with separators: ``1,843``. Sentry gives some as text."""
+    try:
+        return f"{float(str(value)):,.0f}"
+    except (ValueError, OverflowError):
+        return word(value)
+
+
+def plural(count: object, thing: str) -> str:
+    """``1 user``, ``212 users``."""
+    return f"{number(count)} {thing}{'' if str(count) == '1' else 's'}"
+
+
+def moment(value: object) -> datetime | None:
+    """A time of Sentry's: ISO with or without a zone (then UTC), or epoch seconds."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return datetime.fromtimestamp(value, UTC)
+        found = datetime.fromisoformat(str(value))
+    except (ValueError, OverflowError, OSError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def iso(value: object) -> str | None:
+    """A time to the second: ``2026-08-18T12:40:02Z``; None for what is no time."""
+    found = moment(value)
+    return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if found else None
+
+
+def ago(value: object, now: float) -> str | None:
+    """How long before *now* (epoch seconds): ``5 minutes ago``; the date when it is 30 days or more."""
+    found = moment(value)
+    if found is None:
+        return None
+    minutes = int((now - found.timestamp()) // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{plural(minutes, 'minute')} ago"
+    if minutes < 24 * 60:
+        return f"{plural(minutes // 60, 'hour')} ago"
+    if minutes < 30 * 24 * 60:
+        return f"{plural(minutes // (24 * 60), 'day')} ago"
+    return found.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def duration(ms: object) -> str:
+    """``12ms``, ``1.2s``, ``3m 5s``; ``?`` for what is no number."""
+    if not isinstance(ms, int | float) or isinstance(ms, bool):
+        return "?"
+    if ms < 1000:
+        return f"{ms:.4g}ms" if ms < 10 else f"{ms:.0f}ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.3g}s"
+    return f"{int(ms // 60_000)}m {int(ms % 60_000 // 1000)}s"
+
+
+def facts(*pairs: tuple[str, str | None]) -> str:
+    """``**Label**: value`` lines, without those that have no value."""
+    return "\n".join(f"**{label}**: {value}" for label, value in pairs if value)
+
+
+def bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def section(heading: str, body: str) -> str:
+    """A ``##`` section; nothing when it has no body."""
+    return f"## {heading}\n\n{body}" if body else ""
+
+
+def actor(value: object, *, nobody: str = "Unassigned") -> str:
+    """Who: ``payments (team)``. May be null, text, or an object that lost its name."""
+    if not value:
+        return nobody
+    if isinstance(value, str):
+        return name(value)
+    who = as_map(value)
+    kind = who.get("type")
+    called = name(who.get("name") or who.get("email") or who.get("username") or "Unknown")
+    return f"{called} ({kind})" if kind in ("user", "team") else called
+
+
+def answer(title: str, *sections: str | None) -> str:
+    """A whole answer: the title, what the quotation marks mean if there are any, the sections that say something.
+
+    Sections that would take it beyond the limit are left out, whole, and named.
+    """
+    shown, left_out, size = [], [], len(title)
+    for one in sections:
+        if not one:
+            continue
+        size += len(one)
+        if size > ANSWER_LIMIT:
+            size -= len(one)
+            left_out.append(one.split("\n", 1)[0].lstrip("# ")[:60])
+        else:
+            shown.append(one)
+    if left_out:
+        shown.append(f"(Left out because the answer would be too long: {'; '.join(map(word, left_out))}.)")
+    if any("«" in one or "<untrusted>" in one for one in (title, *shown)):
+        shown.insert(0, LEGEND)
+    return "\n\n".join([f"# {title}", *shown])

@@ -1,0 +1,72 @@
+"""The person behind the token, and the organizations that they are a member of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..errors import ForbiddenRegion, SentryRefused
+from .client import SentryClient
+
+
+@dataclass(frozen=True, slots=True)
+class Organizations:
+    """``found`` as Sentry shows them; ``silent`` counts the regions that did not answer or may not be asked."""
+
+    found: list[dict[str, Any]]
+    silent: int = 0
+
+
+def get_user(sentry: SentryClient) -> dict[str, Any]:
+    """``{"id": "3104522", "name": "Mira Okafor", "email": "mira@northwind.example", ...}``
+
+    Source: https://docs.sentry.io/api/auth/
+    """
+    found = sentry.get("auth", base=True)
+    return found if isinstance(found, dict) else {}
+
+
+def list_organizations(sentry: SentryClient, *, query: str | None, limit: int) -> Organizations:
+    """The organizations of this person in every region, asked side by side:
+    ``[{"slug": "acme", "links": {"regionUrl": "https://us.sentry.io"}, ...}]``, at most *limit* of each region.
+
+    A region that fails is counted, unless all do: then its error is raised.
+
+    Source: https://docs.sentry.io/api/organizations/list-your-organizations/
+    """
+    roots, refused = _region_roots(sentry)
+    params = {"per_page": limit, "query": query}
+    answers = sentry.attempt(
+        *(partial(sentry.get_page, "organizations", params=params, region_url=root) for root in roots)
+    )
+    failures = [one for one in answers if isinstance(one, Exception)]
+    if len(failures) == len(answers):
+        raise failures[0]
+    found = {
+        item["slug"]: item
+        for page in answers
+        if not isinstance(page, Exception)
+        for item in page.items
+        if isinstance(item, dict) and item.get("slug")
+    }
+    return Organizations(list(found.values()), len(failures) + refused)
+
+
+def _region_roots(sentry: SentryClient) -> tuple[list[str], int]:
+    """The regions where this person has data, and how many of them may not be asked. A 404 means a single region."""
+    try:
+        answer = sentry.get("users", "me", "regions", base=True)
+    except SentryRefused as error:
+        if error.status != 404:
+            raise
+        return [sentry.regions.base_url], 0
+    listed = answer.get("regions") if isinstance(answer, Mapping) else None
+    roots, refused = [], 0
+    for region in listed or [{}]:
+        try:
+            roots.append(sentry.regions.resolve(region.get("url")))
+        except ForbiddenRegion:
+            refused += 1
+    if not roots:
+        raise ForbiddenRegion("none of this person's regions may be asked")
+    return roots, refused

@@ -1,0 +1,35 @@
+"""Projects and teams."""
+
+from typing import Any
+
+from ..errors import SentryFailed
+from .client import SentryClient
+
+Region = str | None
+
+
+def list_projects(
+    sentry: SentryClient, org: str, *, query: str | None, limit: int, region_url: Region
+) -> list[dict[str, Any]]:
+    """Projects of *org*: ``[{"id": "4509100", "slug": "checkout-api", ...}]``, at most *limit*.
+
+    Source: https://docs.sentry.io/api/organizations/list-an-organizations-projects/
+    """
+    params = {"per_page": limit, "query": query}
+    return sentry.get_page("organizations", org, "projects", params=params, region_url=region_url).items
+
+
+def get_project(sentry: SentryClient, org: str, project: str, *, region_url: Region) -> dict[str, Any]:
+    """One project by slug or id. Source: https://docs.sentry.io/api/projects/retrieve-a-project/"""
+    found = sentry.get("projects", org, project, region_url=region_url)
+    return found if isinstance(found, dict) else {}
+
+
+def project_id(sentry: SentryClient, org: str, slug_or_id: str | None, *, region_url: Region) -> str | None:
+    """The numeric id that searches need; digits are taken as one already, None stays None."""
+    if slug_or_id is None or slug_or_id.isdecimal():
+        return slug_or_id
+    found = get_project(sentry, org, slug_or_id, region_url=region_url).get("id")
+    if found is None:
+        raise SentryFailed("a project without an id")
+    return str(found)

@@ -1,0 +1,49 @@
+"""Tools about the person and where they are: whoami, find_organizations."""
+
+from typing import Any
+
+from ..context import Context
+from ..mcp.tool import Toolbox
+from ..sentry import account as sentry
+from . import fields
+
+toolbox = Toolbox()
+PAGE = 25
+
+
+@toolbox.tool(reads_only=True, listed=False)
+def whoami(ctx: Context) -> dict[str, Any]:
+    """Tell which Sentry user is signed in, and what this connection is fixed to.
+
+    The user's id is what assignedTo takes: user:<id>.
+    """
+    user = sentry.get_user(ctx.sentry)
+    fixed = {
+        "organizationSlug": ctx.constraint.organization_slug,
+        "projectSlug": ctx.constraint.project_slug,
+        "regionUrl": ctx.constraint.region_url,
+    }
+    pinned = {name: value for name, value in fixed.items() if value}
+    return {
+        "user": {"id": str(user.get("id", "")), "name": user.get("name") or None, "email": user.get("email")},
+        "sessionConstraints": pinned or None,
+    }
+
+
+class FindOrganizations(fields.Input):
+    query = fields.search_text("organization")
+
+
+@toolbox.tool(FindOrganizations, scopes={"org:read"}, reads_only=True, hidden_by={"organization"})
+def find_organizations(ctx: Context, *, query: str | None) -> dict[str, Any]:
+    """List the organizations of the user, in all regions. Their slugs are what other tools need first."""
+    organizations = sentry.list_organizations(ctx.sentry, query=query, limit=PAGE + 1)
+    shown = []
+    for one in organizations.found[:PAGE]:
+        links = one.get("links") or {}
+        entry = {"slug": one["slug"], "webUrl": links.get("organizationUrl"), "regionUrl": links.get("regionUrl")}
+        shown.append({name: value or None for name, value in entry.items()})
+    answer: dict[str, Any] = {"organizations": shown, "hasMore": len(organizations.found) > PAGE}
+    if organizations.silent:
+        answer["note"] = f"{organizations.silent} of your regions could not be asked; their organizations are missing."
+    return answer

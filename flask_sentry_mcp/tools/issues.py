@@ -1,0 +1,196 @@
+"""Tools about issues: search them, read one."""
+
+import re
+from functools import partial
+from typing import Any
+
+from .. import clock
+from ..context import Context
+from ..errors import InvalidInput, OutsideConstraint, SentryMCPError, SentryRefused
+from ..mcp.tool import Toolbox
+from ..render import issues as render
+from ..sentry import issues as sentry
+from ..sentry import traces
+from ..sentry.links import IssueReference, WebLinks, issue_reference
+from ..sentry.projects import project_id
+from ..skills import INSPECT, SEER, TRIAGE
+from . import fields
+
+toolbox = Toolbox()
+_LOST = "so stack, tags and contexts are missing."
+_HEX32 = re.compile(r"[0-9a-f]{32}")
+
+
+class SearchIssues(fields.Input):
+    organization_slug = fields.org_slug()
+    region_url = fields.region_url()
+    query = fields.text("Sentry issue search syntax, as in is:unresolved level:error", default="is:unresolved")
+    sort = fields.choice(("date", "freq", "new", "user", "recommended"), default="date")
+    project_slug_or_id = fields.project_slug_or_id()
+    limit = fields.limit(10, 100)
+    period = fields.choice(("24h", "7d", "14d", "30d", "90d"), default="30d")
+    include_explanation = fields.flag()
+
+
+@toolbox.tool(SearchIssues, skills={INSPECT, TRIAGE, SEER}, scopes={"event:read"}, reads_only=True)
+def search_issues(
+    ctx: Context,
+    *,
+    organization_slug: str,
+    region_url: str | None,
+    query: str,
+    sort: str,
+    project_slug_or_id: str | None,
+    limit: int,
+    period: str,
+    include_explanation: bool,
+) -> str:
+    """Search grouped issues (problems), newest activity first. For counts or single events use search_events.
+
+    Filters: is:unresolved|resolved|ignored|assigned|regressed|for_review, level:error, assigned:me, release:latest,
+    environment:prod, firstSeen:-24h, timesSeen:>10, issue.category:feedback, any tag, or words of the title.
+    """
+    project = project_id(ctx.sentry, organization_slug, project_slug_or_id, region_url=region_url)
+    page = sentry.search_issues(
+        ctx.sentry,
+        organization_slug,
+        query=query,
+        limit=limit,
+        sort=sort,
+        period=period,
+        project=project,
+        region_url=region_url,
+    )
+    links = WebLinks(ctx.sentry.regions, organization_slug)
+    executed = f"Searched for `{query}` in the last {period}, sorted by {sort}."
+    return render.issue_list(
+        render.Found(
+            organization=organization_slug,
+            issues=page.items[:limit],
+            now=clock.now(),
+            search_url=links.to("/issues/", project=project, query=query, sort=sort, statsPeriod=period),
+            issue_url=links.issue,
+            total=page.hits,
+            more=page.next_cursor is not None,
+            explanation=executed.replace("\n", " ") if include_explanation else "",
+            tools=ctx.tools.names(),
+        )
+    )
+
+
+# -- one issue ------------------------------------------------------------------------------------------------------
+
+
+class GetIssueDetails(fields.Input):
+    organization_slug = fields.org_slug(required=False)
+    region_url = fields.region_url()
+    issue_id = fields.issue_id()
+    issue_url = fields.issue_url()
+    event_id = fields.event_id()
+
+
+@toolbox.tool(GetIssueDetails, skills={INSPECT, TRIAGE, SEER}, scopes={"event:read"}, reads_only=True, listed=False)
+def get_issue_details(
+    ctx: Context,
+    *,
+    organization_slug: str | None,
+    region_url: str | None,
+    issue_id: str | None,
+    issue_url: str | None,
+    event_id: str | None,
+) -> str:
+    """Show one issue whole: the error, stack trace, tags, contexts, state, links and what Seer found.
+
+    Give issueUrl, or organizationSlug with issueId. With eventId, that event is shown instead of the latest.
+    """
+    if event_id and not issue_id and not issue_url:
+        if not organization_slug:
+            raise InvalidInput("organizationSlug is missing: an event ID alone does not say where to look.")
+        found = sentry.find_by_event(ctx.sentry, organization_slug, event_id, region_url=region_url)
+        if found is None:
+            return f"# Event Not Found\n\nNo issue in this organization has an event with the ID {event_id}."
+        issue_id = str(found.get("id"))
+    reference = issue_reference(
+        ctx.sentry.regions,
+        issue_id=issue_id,
+        issue_url=issue_url,
+        organization_slug=organization_slug,
+        region_url=region_url,
+    )
+    return render.issue_details(_gather(ctx, reference, event_id or "latest"))
+
+
+def _gather(ctx: Context, reference: IssueReference, event_id: str) -> render.Details:
+    """Everything about one issue in two rounds: what its ID is enough for, then what its event leads to."""
+    issue, event, autofix, external = ctx.sentry.attempt(
+        partial(sentry.get_issue, ctx.sentry, reference),
+        partial(sentry.get_event, ctx.sentry, reference, event_id),
+        partial(sentry.get_autofix, ctx.sentry, reference),
+        partial(sentry.list_external_links, ctx.sentry, reference),
+    )
+    if isinstance(issue, Exception):
+        raise issue
+    check_project(ctx, issue)
+    missing = []
+    if isinstance(event, Exception):
+        missing.append(_why_no_event(event, event_id))
+        event = None
+    links = WebLinks(ctx.sentry.regions, reference.organization_slug)
+    more = _second_round(ctx, reference, issue, event)
+    return render.Details(
+        organization=reference.organization_slug,
+        issue=issue,
+        url=links.issue(str(issue.get("shortId") or issue.get("id") or reference.issue_id)),
+        event=event,
+        missing=missing,
+        autofix=None if isinstance(autofix, Exception) else autofix,
+        external=[] if isinstance(external, Exception) else external,
+        tools=ctx.tools.names(),
+        **more,
+    )
+
+
+def _second_round(
+    ctx: Context, reference: IssueReference, issue: dict[str, Any], event: dict[str, Any] | None
+) -> dict[str, Any]:
+    """Replays, the trace's conversations and, for what is no error, the trace; whatever fails is left out."""
+    number, is_error = str(issue.get("id") or ""), issue.get("issueCategory", "error") == "error"
+    calls: dict[str, Any] = {}
+    if number.isdecimal():
+        calls["replays"] = partial(sentry.list_replays, ctx.sentry, reference, number, is_error=is_error)
+    trace_id = _trace_id(event)
+    if trace_id:
+        org, region = reference.organization_slug, reference.region_url
+        calls["conversations"] = partial(traces.list_conversations, ctx.sentry, org, trace_id, region_url=region)
+        if event and event.get("type") != "error":
+            calls["trace"] = partial(traces.get_trace, ctx.sentry, org, trace_id, region_url=region)
+    if event:
+        calls["code_url"] = partial(sentry.find_code, ctx.sentry, reference, issue, event)
+    results = ctx.sentry.attempt(*calls.values())
+    return {
+        name: result
+        for name, result in zip(calls, results, strict=True)
+        if result and not isinstance(result, Exception)
+    }
+
+
+def _trace_id(event: dict[str, Any] | None) -> str | None:
+    trace = ((event or {}).get("contexts") or {}).get("trace") or {}
+    found = trace.get("trace_id") if isinstance(trace, dict) else None
+    return found if isinstance(found, str) and _HEX32.fullmatch(found) else None
+
+
+def _why_no_event(error: Exception, event_id: str) -> str:
+    if isinstance(error, SentryRefused) and error.status == 404:
+        if event_id == "latest":
+            return f"No event of this issue is kept any more (the retention period is over), {_LOST}"
+        return f"This issue has no event by that ID, or it is not kept any more, {_LOST}"
+    reason = error.public if isinstance(error, SentryMCPError) else SentryMCPError.public
+    return f"The event could not be loaded, {_LOST} {reason}"
+
+
+def check_project(ctx: Context, issue: dict[str, Any]) -> None:
+    """Raises: OutsideConstraint when this connection is fixed to a project and *issue* is of another."""
+    fixed = ctx.constraint.project_slug
+    if fixed is not None and (issue.get("project") or {}).get("slug") != fixed:
+        raise OutsideConstraint("issue of another project")
