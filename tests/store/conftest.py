@@ -1,4 +1,4 @@
-"""Real stores for every test: memory, SQLite, PostgreSQL and Redis."""
+"""Real stores for every test: memory, SQLite, PostgreSQL and Redis. The servers run for the whole session."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,15 +7,51 @@ import pytest
 
 from flask_sentry_mcp.store.base import Store
 from flask_sentry_mcp.store.opening import open_store
+from tests.store.servers import PostgreSQL, Redis, Server
 
-BACKENDS = ("memory", "sqlite")
+BACKENDS = ("memory", "sqlite", "postgresql", "redis")
+
+
+def _started(server: Server) -> Iterator[Server]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[Server]:
+    yield from _started(PostgreSQL())
+
+
+@pytest.fixture(scope="session")
+def _redis() -> Iterator[Server]:
+    yield from _started(Redis())
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, backend: str) -> Server | None:
+    """The server of this backend, running and empty; None if it needs none."""
+    if backend not in ("postgresql", "redis"):
+        return None
+    server: Server = request.getfixturevalue(f"_{backend}")
+    server.empty()
+    return server
 
 
 @pytest.fixture(params=BACKENDS)
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of an empty store, for each backend in turn."""
-    urls = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path / 'store.sqlite'}"}
-    return urls[request.param]
+def backend(request: pytest.FixtureRequest) -> str:
+    """Each backend in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(backend: str, server: Server | None, tmp_path: Path) -> str:
+    """The URL of an empty store."""
+    if server is not None:
+        return server.url
+    return {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path / 'store.sqlite'}"}[backend]
 
 
 @pytest.fixture
