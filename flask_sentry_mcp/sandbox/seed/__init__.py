@@ -1,0 +1,16 @@
+"""Fills a world. Ids, texts and counts follow from the seed; times are counted back from the start."""
+
+import random
+
+from ..world import World
+from . import issues, landmarks, places
+
+
+def plant(seed: int, epoch: float) -> World:
+    """A new world, as of *epoch*."""
+    world = World(epoch)
+    chance = random.Random(seed)  # noqa: S311 - repeatable on purpose; nothing here is secret
+    places.fill(world)
+    issues.fill(world, chance)
+    landmarks.fill(world, chance)
+    return world
