@@ -36,14 +36,15 @@ class Page:
     status: int = 200
     set_cookies: tuple[Cookie, ...] = ()
     delete_cookies: tuple[str, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """A JSON answer of a machine endpoint."""
+    """A JSON answer of a machine endpoint; a document made at start is given as bytes."""
 
     status: int
-    body: Mapping[str, Any] = field(repr=False)
+    body: Mapping[str, Any] | bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

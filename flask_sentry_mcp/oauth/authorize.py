@@ -92,7 +92,7 @@ def known_redirect_uri(provider: Provider, client: Client, presented: str | None
             "invalid_request",
             "The app asked for an answer at an address it has not registered",
             "To protect you, the sign-in stops here.",
-            advice="In the app, remove this MCP server and add it again. If you did not start a sign-in, close this page.",
+            advice="In the app, remove this MCP server and add it again. If you started no sign-in, close this page.",
         )
     return presented
 

@@ -61,11 +61,6 @@ class Arrival:
     fetch_mode: str | None = None
     fetch_dest: str | None = None
 
-    @property
-    def wants_html(self) -> bool:
-        """Whether a person is looking (GATE-7)."""
-        return "text/html" in self.accept.lower()
-
 
 @dataclass(frozen=True, slots=True)
 class GatedRequest:
@@ -82,6 +77,11 @@ class GatedRequest:
     address: str = ""
     is_html: bool = False
     values: Mapping[str, tuple[str, ...]] = field(repr=False, default_factory=dict)
+
+
+def wants_html(accept: str) -> bool:
+    """Whether a person is looking (GATE-7)."""
+    return "text/html" in accept.lower()
 
 
 def gate_query(arrival: Arrival, *, limit: int) -> GatedRequest:
@@ -128,7 +128,7 @@ def _gated(arrival: Arrival, pairs: list[tuple[str, str]], lengths: Mapping[str,
         repeated=frozenset(name for name, several in values.items() if _is_repeated(name, several)),
         authorization=arrival.authorization,
         address=arrival.address,
-        is_html=arrival.wants_html,
+        is_html=wants_html(arrival.accept),
         values={name: tuple(several) for name, several in values.items()},
     )
 

@@ -7,7 +7,7 @@ browser steps are navigations; beside our own page only Sentry's origins may add
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ..config import Settings
 
@@ -22,10 +22,6 @@ CORS_ANY: Mapping[str, str] = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Expose-Headers": "WWW-Authenticate, Retry-After, Mcp-Session-Id",
 }
-CORS_PREFLIGHT: Mapping[str, str] = {
-    "Access-Control-Allow-Headers": _REQUEST_HEADERS,
-    "Access-Control-Max-Age": "86400",
-}
 
 
 def for_all(settings: Settings) -> dict[str, str]:
@@ -34,6 +30,15 @@ def for_all(settings: Settings) -> dict[str, str]:
     if settings.public_url.startswith("https:"):
         headers["Strict-Transport-Security"] = "max-age=31536000"
     return headers
+
+
+def preflight(methods: Iterable[str]) -> dict[str, str]:
+    """The answer to a preflight of a machine endpoint."""
+    return {
+        "Access-Control-Allow-Methods": ", ".join((*methods, "OPTIONS")),
+        "Access-Control-Allow-Headers": _REQUEST_HEADERS,
+        "Access-Control-Max-Age": "86400",
+    }
 
 
 def for_page(html: str) -> dict[str, str]:

@@ -63,7 +63,8 @@ def problem_page(settings: Settings, error: SentryMCPError, event_id: str | None
         "advice": error.advice if isinstance(error, SignInProblem) else _ADVICE,
         "event_id": event_id,
     }
-    return Page("sentry_mcp/problem.html", values, status=error.http_status)
+    wait = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
+    return Page("sentry_mcp/problem.html", values, status=error.http_status, headers=wait)
 
 
 def _common(settings: Settings) -> dict[str, str]:

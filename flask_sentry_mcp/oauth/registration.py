@@ -151,10 +151,10 @@ def _auth_method(metadata: Mapping[str, Any]) -> str:
 
 def _check_application_type(metadata: Mapping[str, Any]) -> None:
     """A web application with a secret has no business on loopback (SEP-837)."""
-    method = metadata["token_endpoint_auth_method"]
-    if metadata.get("application_type") == "web" and method != "none":
-        if any(urlsplit(uri).scheme == "http" for uri in metadata["redirect_uris"]):
-            raise _bad_redirect()
+    keeps_secret = metadata["token_endpoint_auth_method"] in AUTH_METHODS[1:]
+    on_loopback = any(urlsplit(uri).scheme == "http" for uri in metadata["redirect_uris"])
+    if metadata.get("application_type") == "web" and keeps_secret and on_loopback:
+        raise _bad_redirect()
 
 
 def _check_quota(provider: Provider) -> None:

@@ -1,0 +1,292 @@
+"""The routes: the browser's steps and the clients' endpoints in one blueprint, the discovery documents in another.
+
+Each view hands what arrived to a plain function; what comes back is turned into HTTP. Every fault ends at one door
+(``_serve``): as JSON for a program, as a page for a person, never as a traceback, and never as the host application's
+own error page.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from flask import Blueprint, Response, render_template, request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
+
+from ..config import Settings
+from ..errors import OAuthError, SentryMCPError, new_event_id
+from ..security.limits import client_address
+from . import gate, headers, metadata
+from .answers import Answer, Json, Page, Redirection
+from .approval import ask, decide
+from .authorize import ReturnToClient, read_request
+from .callback import callback
+from .gate import Arrival
+from .pages import problem_page
+from .provider import Provider
+from .registration import register
+from .revocation import revoke_response
+from .tokens import token_response
+
+Cookies = Mapping[str, str]
+View = Callable[[Provider, Arrival, Cookies], Answer]
+log = logging.getLogger(__name__)
+
+_EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_CACHED = {"Cache-Control": "public, max-age=3600"}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One address: what it takes and who calls it. ``is_browser``: a navigation, answered by pages."""
+
+    name: str
+    view: View
+    methods: tuple[str, ...]
+    limit: str
+    body_bytes: int = 0
+    is_browser: bool = False
+    headers: Mapping[str, str] = field(default_factory=lambda: headers.NO_STORE)
+
+
+def oauth_blueprint(provider: Provider) -> Blueprint:
+    """The routes below ``/oauth``, relative to where the extension mounts them."""
+    blueprint = Blueprint("sentry_mcp_oauth", __name__, template_folder="../templates")
+    for step in (
+        Step("authorize", _authorize, ("GET",), "60/minute", is_browser=True),
+        Step("approve", _approve, ("POST",), "30/minute", gate.FORM_BYTES, is_browser=True),
+        Step("callback", _callback, ("GET",), "30/minute", is_browser=True),
+        Step("token", _token, ("POST",), "120/minute", gate.FORM_BYTES),
+        Step("register", _register, ("POST",), "60/minute;1000/day", gate.REGISTRATION_BYTES),
+        Step("revoke", _revoke, ("POST",), "60/minute", gate.FORM_BYTES),
+    ):
+        blueprint.add_url_rule(
+            f"/oauth/{step.name}",
+            endpoint=step.name,
+            view_func=_serve(provider, step),
+            methods=_EVERY_METHOD,
+            provide_automatic_options=False,
+        )
+    return blueprint
+
+
+def well_known_blueprint(provider: Provider) -> Blueprint:
+    """The discovery documents, at the root of the site whatever the path of the issuer (META-1, META-3, END-2, END-3)."""
+    blueprint = Blueprint("sentry_mcp_well_known", __name__)
+    documents = metadata.documents(provider.settings, provider.skills)
+    server_path = provider.settings.issuer_path
+    resource_path = server_path + provider.settings.resource_path
+
+    def server(provider: Provider, arrival: Arrival, cookies: Cookies) -> Json:
+        if _path_behind(metadata.AUTHORIZATION_SERVER) != server_path:
+            raise _not_found()
+        return Json(200, documents.authorization_server)
+
+    def resource(provider: Provider, arrival: Arrival, cookies: Cookies) -> Json:
+        path = _path_behind(metadata.PROTECTED_RESOURCE)
+        if path == resource_path or path.startswith(f"{resource_path}/"):
+            segments = path[len(resource_path) + 1 :]
+            document = documents.resource(segments, arrival.query.decode("latin-1"))
+            if document is not None:
+                return Json(200, document)
+        raise _not_found()
+
+    def openid(provider: Provider, arrival: Arrival, cookies: Cookies) -> Json:
+        raise _not_found()
+
+    views = {metadata.AUTHORIZATION_SERVER: server, metadata.PROTECTED_RESOURCE: resource, metadata.OPENID: openid}
+    for path, view in views.items():
+        step = Step("metadata", view, ("GET", "HEAD"), "300/minute", headers=_CACHED)
+        for rule, endpoint in ((path, view.__name__), (f"{path}/<path:rest>", f"{view.__name__}_below")):
+            blueprint.add_url_rule(
+                rule,
+                endpoint=endpoint,
+                view_func=_serve(provider, step),
+                methods=_EVERY_METHOD,
+                provide_automatic_options=False,
+                merge_slashes=False,
+                strict_slashes=False,
+            )
+    return blueprint
+
+
+# -- the views ------------------------------------------------------------------------------------------------------
+
+
+def _authorize(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+    gated = gate.gate_query(arrival, limit=gate.AUTHORIZE_QUERY_BYTES)
+    return ask(provider, read_request(provider, gated), arrival, cookies, gated.params.get("prompt"))
+
+
+def _approve(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+    return decide(provider, gate.gate_form(arrival, may_repeat=frozenset({"skills"})), arrival, cookies)
+
+
+def _callback(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+    return callback(provider, gate.gate_query(arrival, limit=gate.CALLBACK_QUERY_BYTES), cookies)
+
+
+def _token(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+    return Json(*token_response(provider, gate.gate_form(arrival)))
+
+
+def _register(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+    return register(provider, arrival.content_type, arrival.body)
+
+
+def _revoke(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+    return Json(*revoke_response(provider, gate.gate_form(arrival)))
+
+
+# -- the door -------------------------------------------------------------------------------------------------------
+
+
+def _serve(provider: Provider, step: Step) -> Callable[..., Response]:
+    """The function that Flask calls for *step*."""
+    settings = provider.settings
+
+    def serve(rest: str = "") -> Response:
+        try:
+            response = _response(settings, _answer(provider, step))
+        except Exception:  # the last door: whatever went wrong, no traceback leaves, in debug mode neither (ERR-3)
+            event_id = new_event_id()
+            log.exception("%s failed, event %s", step.name, event_id)
+            response = _apology(settings, step, event_id)
+        response.headers.update(headers.for_all(settings))
+        response.headers.update(step.headers if response.status_code < 400 else headers.NO_STORE)
+        origin = request.headers.get("Origin")
+        response.headers.update(headers.browser_cors(settings, origin) if step.is_browser else headers.CORS_ANY)
+        return response
+
+    return serve
+
+
+def _answer(provider: Provider, step: Step) -> Answer:
+    """What *step* says to the request, its faults included."""
+    try:
+        if request.method == "OPTIONS":
+            return Json(204, b"", {} if step.is_browser else headers.preflight(step.methods))
+        if request.method not in step.methods:
+            return _wrong_method(provider.settings, step)
+        arrival = _arrival(provider.settings, step)
+        provider.limits.hit(step.limit, f"oauth.{step.name}", provider.limits.address_key(arrival.address))
+        return step.view(provider, arrival, _cookies(provider.settings))
+    except ReturnToClient as fault:
+        log.info("%s: %s, by redirect to client %s", step.name, fault.code, fault.client.client_id)
+        return Redirection(fault.location)
+    except SentryMCPError as fault:
+        event_id = new_event_id()
+        level = logging.WARNING if fault.http_status >= 500 else logging.INFO
+        log.log(level, "%s: %s (%s), event %s", step.name, fault.code, fault, event_id)
+        return _shown(provider.settings, step, fault, event_id)
+
+
+def _shown(settings: Settings, step: Step, fault: SentryMCPError, event_id: str) -> Page | Json:
+    """*fault* as a page for a person or JSON for a program (GATE-7, ERR-1)."""
+    if step.is_browser and gate.wants_html(request.headers.get("Accept", "")):
+        return problem_page(settings, fault, event_id)
+    body = {"error": fault.code, "error_description": fault.public, "event_id": event_id}
+    extra = {}
+    if fault.retry_after_s is not None:
+        extra["Retry-After"] = str(fault.retry_after_s)
+    if fault.code == "invalid_client" and fault.http_status == 401 and "Authorization" in request.headers:
+        extra["WWW-Authenticate"] = 'Basic realm="oauth"'
+    return Json(fault.http_status, body, extra)
+
+
+def _wrong_method(settings: Settings, step: Step) -> Page | Json:
+    fault = OAuthError("invalid_request", f"This address takes {' and '.join(step.methods)} only.", status=405)
+    shown = _shown(settings, step, fault, new_event_id())
+    return replace(shown, headers={**shown.headers, "Allow": ", ".join(sorted((*step.methods, "OPTIONS")))})
+
+
+def _apology(settings: Settings, step: Step, event_id: str) -> Response:
+    """The answer to a fault of ours. When the page for it is what is broken, JSON has to do."""
+    fault = SentryMCPError()
+    try:
+        return _response(settings, _shown(settings, step, fault, event_id))
+    except Exception:
+        log.exception("the problem page failed, event %s", event_id)
+        body = {"error": fault.code, "error_description": fault.public, "event_id": event_id}
+        return _response(settings, Json(fault.http_status, body))
+
+
+def _not_found() -> OAuthError:
+    return OAuthError("not_found", "There is no such document here.", status=404)
+
+
+# -- from and to HTTP -----------------------------------------------------------------------------------------------
+
+
+def _arrival(settings: Settings, step: Step) -> Arrival:
+    sent = request.headers
+    return Arrival(
+        method=request.method,
+        query=request.query_string,
+        body=_body(step.body_bytes) if step.body_bytes else b"",
+        content_type=sent.get("Content-Type"),
+        authorization=sent.get("Authorization"),
+        accept=sent.get("Accept", ""),
+        address=client_address(request.remote_addr, sent.get("X-Forwarded-For"), settings.trusted_proxy_hops),
+        origin=sent.get("Origin"),
+        fetch_site=sent.get("Sec-Fetch-Site"),
+        fetch_mode=sent.get("Sec-Fetch-Mode"),
+        fetch_dest=sent.get("Sec-Fetch-Dest"),
+    )
+
+
+def _body(limit: int) -> bytes | None:
+    """The body, or None when it has more than *limit* bytes, announced or not (GATE-5)."""
+    request.max_content_length = limit
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        return None
+    except BadRequest as fault:
+        raise OAuthError("invalid_request", "The request body did not arrive whole.", type(fault).__name__) from None
+
+
+def _path_behind(prefix: str) -> str:
+    """The rest of the path as it was sent: a percent sign in it names nothing (META-3)."""
+    raw = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or ""
+    if "%" in raw.partition("?")[0]:
+        raise _not_found()
+    return request.path.removeprefix(prefix)
+
+
+def _cookies(settings: Settings) -> dict[str, str]:
+    """Our cookies, by their bare names. On an https issuer only those with the prefix that no subdomain can set."""
+    prefix = _cookie_prefix(settings)
+    return {
+        name.removeprefix(prefix): value
+        for name, value in request.cookies.items()
+        if name.startswith(f"{prefix}mcp_") and name.isascii()
+    }
+
+
+def _cookie_prefix(settings: Settings) -> str:
+    return "__Host-" if settings.public_url.startswith("https:") else ""
+
+
+def _response(settings: Settings, answer: Answer) -> Response:
+    if isinstance(answer, Json):
+        body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
+        return Response(body, answer.status, answer.headers, mimetype="application/json")
+    if isinstance(answer, Page):
+        html = render_template(answer.template, **answer.values)
+        response = Response(html, answer.status, {**answer.headers, **headers.for_page(html)}, mimetype="text/html")
+    else:
+        response = Response(b"", 303, {"Location": answer.location, "Referrer-Policy": "no-referrer"})
+    prefix, is_https = _cookie_prefix(settings), settings.public_url.startswith("https:")
+    for name in answer.delete_cookies:
+        response.delete_cookie(prefix + name, secure=is_https, httponly=True, samesite="Lax")
+    for cookie in answer.set_cookies:
+        response.set_cookie(
+            prefix + cookie.name,
+            cookie.value,
+            max_age=cookie.max_age_s,
+            secure=is_https,
+            httponly=True,
+            samesite="Lax",
+        )
+    return response
