@@ -275,6 +275,20 @@ class SentryUnreachable(UpstreamError):
         self.reason = reason
 
 
+class SentrySignInRefused(UpstreamError):
+    """Sentry's OAuth endpoints refused a code, a refresh token or ourselves. ``error`` is its code (RFC 6749).
+
+    ``invalid_grant`` is about the person's sign-in; anything else means that our own settings are wrong.
+    """
+
+    code, http_status = "upstream_oauth", 503
+    public = "The sign-in at Sentry cannot be renewed at the moment. The operator should look at the log."
+
+    def __init__(self, error: str, detail: str = "") -> None:
+        super().__init__(f"{error} {detail}".strip(), retry_after_s=60)
+        self.error = error
+
+
 # -- OAuth --------------------------------------------------------------------------------------------------------
 
 

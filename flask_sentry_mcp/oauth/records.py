@@ -105,13 +105,13 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """An authorization code, found by its hash. ``redirect_uri`` None: it was omitted at authorize.
+    """An authorization code, found by its hash. ``redirect_uri`` is where it was sent to.
 
     ``wrapped_key`` is the grant's data key, which only the code itself can unwrap (STO-3).
     """
 
     client_id: str
-    redirect_uri: str | None
+    redirect_uri: str
     code_challenge: str
     resource: Resource
     scopes: tuple[str, ...]
@@ -168,6 +168,7 @@ class Upstream:
     """Sentry's token pair of one grant, sealed, and what must be known without opening it.
 
     ``version`` grows with every refresh at Sentry. ``expires_at`` None: never. ``lease_until``: somebody is refreshing.
+    ``retry_at``: Sentry could not be asked; not before then, unless it must be.
     """
 
     sealed: str = field(repr=False)
@@ -176,10 +177,11 @@ class Upstream:
     expires_at: float | None
     can_refresh: bool
     lease_until: float = 0.0
+    retry_at: float = 0.0
 
     def is_due(self, now: float) -> bool:
         """Whether it should be refreshed: less than 10 minutes, or a quarter of its life, is left (UP-2)."""
-        if self.expires_at is None or not self.can_refresh:
+        if self.expires_at is None or not self.can_refresh or now < self.retry_at:
             return False
         return self.expires_at - now < max(600.0, 0.25 * (self.expires_at - self.issued_at))
 

@@ -1,0 +1,73 @@
+"""Membership: whether a person may see the organization or project of an address, by their own list (RES-6, B15).
+
+Checked at sign-in with the new token, and at use at most every 15 minutes for one person and place. "No" is NoAccess;
+a check that fails for technical reasons is an error, never a yes.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from .. import clock
+from ..errors import NoAccess, SentryFailed, SentryRefused
+from ..sentry.account import list_organizations
+from ..sentry.client import SentryClient
+from ..sentry.projects import get_project
+
+FRESH_S = 900.0
+REMEMBERED = 10_000
+_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An organization, or one project of it, that was seen in somebody's list, and its region."""
+
+    organization_slug: str
+    project_slug: str | None
+    region_url: str | None
+
+
+def verify(sentry: SentryClient, organization_slug: str, project_slug: str | None) -> Place:
+    """The place, if this person's own list has the organization and they can see the project.
+
+    Raises: NoAccess; SignInEnded, UpstreamError when it cannot be known.
+    """
+    listed = list_organizations(sentry, query=organization_slug, limit=_PAGE)
+    found = next((one for one in listed.found if one.get("slug") == organization_slug), None)
+    if found is None:
+        if listed.silent:
+            raise SentryFailed("a region that may hold the organization did not answer")
+        raise NoAccess("not in the person's list of organizations")
+    links = found.get("links")
+    region_url = (links.get("regionUrl") or None) if isinstance(links, dict) else None
+    if project_slug is not None:
+        try:
+            project = get_project(sentry, organization_slug, project_slug, region_url=region_url)
+        except SentryRefused as error:
+            raise NoAccess(f"project: Sentry {error.status}") from error
+        if project.get("slug") != project_slug:
+            raise NoAccess("the project answers to another slug")
+    return Place(organization_slug, project_slug, region_url)
+
+
+class Memberships:
+    """What was verified lately, of one application: at most REMEMBERED places, the oldest forgotten first."""
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[tuple[str, str, str | None], tuple[float, Place]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def recall(self, user_id: str, organization_slug: str, project_slug: str | None) -> Place | None:
+        """The place, if it was verified for this person less than 15 minutes ago."""
+        found = self._places.get((user_id, organization_slug, project_slug))
+        return found[1] if found and 0 <= clock.now() - found[0] < FRESH_S else None
+
+    def remember(self, user_id: str, place: Place) -> None:
+        """Note that *place* has just been verified."""
+        with self._lock:
+            key = user_id, place.organization_slug, place.project_slug
+            self._places[key] = clock.now(), place
+            self._places.move_to_end(key)
+            while len(self._places) > REMEMBERED:
+                self._places.popitem(last=False)

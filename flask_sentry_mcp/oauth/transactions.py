@@ -1,0 +1,161 @@
+"""Transactions: an approval on its way through Sentry, bound to the browser that gave it (section 11).
+
+Sentry sees only a signed id. The cookie that binds the browser and the PKCE verifier for Sentry are made from that id
+with a key of ours, so neither has to be kept, and a second click on Approve can be given the same redirect again.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from itsdangerous import BadSignature
+
+from .. import clock
+from ..errors import SignInProblem
+from . import keys, upstream
+from .answers import Cookie, Redirection
+from .grants import suspect
+from .provider import Provider
+from .records import Approved, Transaction
+
+TRANSACTION, FORM = "transaction", "form"
+COOKIE_PREFIX = "mcp_tx_"
+MAX_COOKIES = 8
+BINDING = "binding"
+_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+_COOKIE_VALUE = re.compile(r"([0-9]{1,12})\.[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A browser that came back from Sentry to a transaction of its own. ``cookie`` is the name of the binding."""
+
+    id: str
+    transaction: Transaction
+    version: int
+    cookie: str
+    verifier: str
+
+
+def begin(provider: Provider, approved: Approved, jti: str, present_cookies: Mapping[str, str]) -> Redirection:
+    """Create the transaction of *approved* and send the browser to Sentry (STATE-1, STATE-2).
+
+    *jti* is the form's own id: posted a second time, it leads to the same redirect until the person is back (CON-4).
+    Raises: SignInProblem when they are.
+    """
+    id, transaction = _claim_form(provider, approved, jti)
+    if transaction.is_claimed:
+        raise _problem("This sign-in has been completed", "The same form was sent again.", "already completed")
+    value = _binding(provider, id, transaction.created_at)
+    if not _is_bound(transaction, value):
+        raise _expired("the cookie secret has changed since")
+    location = upstream.authorize_url(
+        provider, state=_state(provider, id, transaction), verifier=_verifier(value), scopes=transaction.approved.scopes
+    )
+    cookie = Cookie(_cookie_name(id), value, provider.settings.state_ttl_s)
+    return Redirection(location, (cookie,), tuple(_too_many(present_cookies, cookie.name)))
+
+
+def find(provider: Provider, state: str | None, cookies: Mapping[str, str]) -> Returned:
+    """The transaction that *state* names, if this browser began it. It is not consumed (C2, C3).
+
+    Raises: SignInProblem, for a page of ours.
+    """
+    id = _signed_id(provider, state)
+    record = provider.store.get(TRANSACTION, id) if id else None
+    if id is None or record is None:
+        raise _expired("state unknown, forged or expired")
+    transaction = Transaction.from_dict(json.loads(record.value))
+    name = _cookie_name(id)
+    value = cookies.get(name, "")
+    if not _is_bound(transaction, value):
+        suspect(provider, "binding_failure", client_id=transaction.approved.request.client.client_id)
+        raise _problem(
+            "This sign-in was started in another browser",
+            "To protect you, it can only be finished where it was started.",
+            "binding",
+        )
+    return Returned(id, transaction, record.version, name, _verifier(value))
+
+
+def claim(provider: Provider, returned: Returned) -> None:
+    """Use the transaction up, once, by its id (STATE-4). Raises: SignInProblem when it has been used."""
+    claimed = json.dumps(replace(returned.transaction, is_claimed=True).to_dict()).encode()
+    ttl_s = returned.transaction.created_at + provider.settings.state_ttl_s - clock.now()
+    if returned.transaction.is_claimed or not provider.store.swap(
+        TRANSACTION, returned.id, returned.version, claimed, ttl_s=max(ttl_s, 1)
+    ):
+        suspect(provider, "state_replay", client_id=returned.transaction.approved.request.client.client_id)
+        raise _problem("This sign-in has been completed", "The same answer of Sentry's came again.", "state replayed")
+
+
+def _claim_form(provider: Provider, approved: Approved, jti: str) -> tuple[str, Transaction]:
+    """The transaction of the form *jti*: a new one, or the one that its first post made."""
+    store, ttl_s = provider.store, provider.settings.state_ttl_s
+    id, now = secrets.token_urlsafe(16), clock.now()
+    transaction = Transaction(approved, _hash(_binding(provider, id, now)), now)
+    store.put(TRANSACTION, id, json.dumps(transaction.to_dict()).encode(), ttl_s=ttl_s)
+    if store.swap(FORM, jti, None, id.encode(), ttl_s=ttl_s):
+        return id, transaction
+    store.delete(TRANSACTION, id)
+    form = store.get(FORM, jti)
+    earlier = store.get(TRANSACTION, form.value.decode()) if form else None
+    if form is None or earlier is None:
+        raise _expired("the form's transaction is over")
+    return form.value.decode(), Transaction.from_dict(json.loads(earlier.value))
+
+
+def _state(provider: Provider, id: str, transaction: Transaction) -> str:
+    """The id, signed as of the approval: the same text however often it is asked for; at most 120 characters."""
+    return keys.signer(provider.settings, keys.STATE, at=transaction.created_at).sign(id).decode()
+
+
+def _signed_id(provider: Provider, state: str | None) -> str | None:
+    try:
+        signer = keys.signer(provider.settings, keys.STATE)
+        id = signer.unsign(state or "", max_age=provider.settings.state_ttl_s).decode()
+    except (BadSignature, UnicodeDecodeError):
+        return None
+    return id if _ID.fullmatch(id) else None
+
+
+def _binding(provider: Provider, id: str, created_at: float) -> str:
+    """The cookie's value: when, for dropping the oldest, and 256 bits that only we can make."""
+    return f"{int(created_at)}.{keys.mac(provider.settings, BINDING, id)}"
+
+
+def _is_bound(transaction: Transaction, value: str) -> bool:
+    return hmac.compare_digest(_hash(value), transaction.bind_hash)
+
+
+def _verifier(binding: str) -> str:
+    """The PKCE verifier for Sentry (CB-4): 64 characters that only the holder of the binding leads us to."""
+    return hmac.new(binding.encode(), b"upstream-pkce", "sha256").hexdigest()
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _cookie_name(id: str) -> str:
+    return COOKIE_PREFIX + _hash(id)[:8]
+
+
+def _too_many(present: Mapping[str, str], new: str) -> Iterable[str]:
+    """The oldest bindings of a browser that would have more than MAX_COOKIES; what is no binding goes first."""
+    found = {name: _COOKIE_VALUE.fullmatch(value) for name, value in present.items() if name.startswith(COOKIE_PREFIX)}
+    others = sorted((int(value[1]) if value else -1, name) for name, value in found.items() if name != new)
+    return [name for _, name in others[: max(0, len(others) - MAX_COOKIES + 1)]]
+
+
+def _expired(detail: str) -> SignInProblem:
+    return _problem("This sign-in is no longer valid", "It took too long, or did not begin here.", detail)
+
+
+def _problem(heading: str, public: str, detail: str) -> SignInProblem:
+    advice = "Start the sign-in again from your app. If you did not start one, close this page."
+    return SignInProblem("invalid_request", heading, public, advice=advice, detail=detail)
