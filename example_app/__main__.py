@@ -1,0 +1,129 @@
+"""Serve the example application: ``python -m example_app``, or ``make demo``.
+
+Without ``SENTRY_CLIENT_ID`` and ``SENTRY_CLIENT_SECRET`` in the environment a sandbox is started to be its Sentry.
+"""
+
+import argparse
+import contextlib
+import http.client
+import multiprocessing
+import os
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+
+from flask_sentry_mcp import config
+from flask_sentry_mcp.errors import ConfigurationError
+from flask_sentry_mcp.sandbox import Sandbox
+
+from . import INSTANCE, SANDBOX, connecting, keys, settings_in
+
+HOST, PORT = "127.0.0.1", 5000
+THREADS = 32
+READY_WITHIN_S = 30
+
+
+def main() -> None:
+    """Prepare, start, and stay up until Ctrl-C or SIGTERM."""
+    started = time.monotonic()
+    parser = argparse.ArgumentParser(prog="python -m example_app", description="Sentry for your agent, to try out.")
+    parser.add_argument("--port", type=int, default=PORT, help=f"where to listen on {HOST} (default: {PORT})")
+    parser.add_argument(
+        "--instance",
+        type=Path,
+        default=Path("instance"),
+        help="where secrets and the store are kept (default: instance)",
+    )
+    asked = parser.parse_args()
+    _check_free(asked.port)
+    instance = asked.instance.resolve()
+    os.environ[INSTANCE] = str(instance)
+    for key, value in ({"SENTRY_MCP_PUBLIC_URL": f"http://{HOST}:{asked.port}"} | keys.kept_in(instance)).items():
+        os.environ.setdefault(key, value)
+    with contextlib.ExitStack() as stack:
+        if not (os.environ.get("SENTRY_CLIENT_ID") and os.environ.get("SENTRY_CLIENT_SECRET")):
+            _use(stack.enter_context(_sandbox(asked.port)))
+        try:
+            settings = config.load(settings_in(os.environ))
+        except ConfigurationError as error:
+            sys.exit(str(error))
+        threading.Thread(target=_announce, args=(settings, asked.port, started), daemon=True).start()
+        _serve(asked.port)
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            sys.exit(f"Port {port} of {HOST} is taken. Choose another: make demo PORT={port + 50}")
+
+
+def _sandbox(port: int) -> Sandbox:
+    """The sandbox on the three ports after ours, or on free ones; not yet started."""
+    ports = (port + 1, port + 2, port + 3)
+    with contextlib.ExitStack() as probes:
+        try:
+            for one in ports:
+                probes.enter_context(socket.create_server((HOST, one)))
+        except OSError:
+            ports = (0, 0, 0)
+    return Sandbox([f"{os.environ['SENTRY_MCP_PUBLIC_URL']}/oauth/callback"], ports=ports)
+
+
+def _use(sandbox: Sandbox) -> None:
+    """Put the settings for *sandbox* into the environment, from where the server's worker reads them."""
+    for key, value in sandbox.settings().items():
+        os.environ[key] = " ".join(value) if isinstance(value, list) else str(value)
+    os.environ[SANDBOX] = "1"
+
+
+def _serve(port: int) -> None:
+    # Spawned, not forked: a fork while the sandbox's threads run may copy a lock that is held.
+    multiprocessing.set_start_method("spawn")
+    Server(
+        "example_app:create_app",
+        factory=True,
+        interface=Interfaces.WSGI,
+        address=HOST,
+        port=port,
+        blocking_threads=THREADS,
+        websockets=False,
+        log_level=LogLevels.warning,
+        workers_kill_timeout=5,
+    ).serve()
+
+
+def _announce(settings: config.Settings, port: int, started: float) -> None:
+    """Say what to paste, as soon as the server answers."""
+    while time.monotonic() - started < READY_WITHIN_S:
+        with contextlib.suppress(OSError), contextlib.closing(http.client.HTTPConnection(HOST, port)) as connection:
+            connection.request("GET", "/")
+            connection.getresponse()
+            print(_greeting(settings, time.monotonic() - started), flush=True)
+            return
+        time.sleep(0.05)
+
+
+def _greeting(settings: config.Settings, took_s: float) -> str:
+    upstream = f"a sandbox at {settings.upstream_url}" if SANDBOX in os.environ else settings.upstream_url
+    lines = [
+        f"\nReady after {took_s:.1f} s: {settings.public_url}  (Ctrl-C ends it)",
+        f"MCP endpoint: {settings.resource_url}",
+        f"Sentry: {upstream}",
+    ]
+    for guide in connecting.guides(settings.resource_url):
+        lines += ["", f"{guide.client} - {guide.where}:", ""]
+        lines += [f"    {line}" for line in guide.paste.splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
