@@ -1,0 +1,260 @@
+"""Authorization header in, context out: the check at every MCP request (section 19), and the challenge when it fails.
+
+A token that was let in before is let in again without a read of the store, as long as the store's stamp says that
+nothing changed: so a revocation by any worker counts at the very next request. Nothing is decrypted here; the context
+carries a token source that opens the seal when a tool asks for Sentry.
+"""
+
+import hashlib
+import json
+import re
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from authlib.oauth2.rfc6749 import ResourceProtector
+from authlib.oauth2.rfc6750 import BearerTokenValidator
+
+from .. import clock
+from ..context import Authenticate, Constraint, Context, Presented
+from ..errors import InsufficientScope, OAuthError, SealBroken, SentryMCPError, Unauthenticated
+from ..sentry.client import SentryClient
+from ..skills import offered
+from .grants import ACCESS, GRANT, change, end_if_over, look_up, suspect
+from .issuing import without_lost_answers
+from .membership import Memberships, verify
+from .metadata import PROTECTED_RESOURCE, scopes_supported
+from .provider import Provider
+from .records import AccessToken, Grant
+from .renewal import GrantToken
+from .resources import Resource, is_query
+from .seals import unpack
+
+REMEMBERED = 10_000
+NOTE_USE_EVERY_S = 3_600.0
+_BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(mcpa_[A-Za-z0-9_-]{43})")
+_HEADER_SAFE = re.compile(r"[ !#-\[\]-~]*")
+_ANYWHERE = Constraint()
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """An access token that was found good, and what it stands for, as of *stamp* and the grant's *version*."""
+
+    stamp: int | None
+    version: int
+    valid_until: float
+    grant: Grant
+    access: AccessToken
+    skills: frozenset[str]
+    scopes: frozenset[str]
+
+
+def context_for(provider: Provider) -> Authenticate:
+    """The check of one application: turns what a request presents into a context.
+
+    It raises Unauthenticated (401), OAuthError ``invalid_request`` (400, several credentials), NoAccess (403), and
+    StoreUnavailable or an UpstreamError when it cannot be known.
+    """
+    protector = Protector()
+    protector.register_token_validator(Admissions(provider))
+    memberships = Memberships()
+
+    def authenticate(presented: Presented) -> Context:
+        admission: Admission = protector.validate_request(None, presented)
+        text = protector.token_of(presented)
+        token = GrantToken(provider, admission.grant, partial(_data_key, provider, admission, text))
+        return _context(provider, memberships, presented, admission, token)
+
+    return authenticate
+
+
+class Protector(ResourceProtector):  # type: ignore[misc]  # Authlib is not typed
+    """Authlib's protector, with our reading of the header and without its challenges (RS-1)."""
+
+    def parse_request_authorization(self, request: Presented) -> tuple[Any, str]:
+        """The validator and the token; straight to 401, without a look-up, for what cannot be one."""
+        return self.get_token_validator("bearer"), self.token_of(request)
+
+    def token_of(self, request: Presented) -> str:
+        """The token of the one Authorization header."""
+        header = request.authorization
+        found = _BEARER.fullmatch(header or "")
+        if found:
+            return found[1]
+        if not header:
+            raise Unauthenticated("no credentials")
+        if "," in header:
+            raise OAuthError("invalid_request", "More than one credential was presented.")
+        raise _invalid("not an access token of ours")
+
+
+class Admissions(BearerTokenValidator):  # type: ignore[misc]  # Authlib is not typed
+    """Authlib's validator of Bearer tokens, over the store; the last REMEMBERED admissions are kept."""
+
+    def __init__(self, provider: Provider) -> None:
+        super().__init__()
+        self._provider = provider
+        self._kept: OrderedDict[str, Admission] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def authenticate_token(self, token_string: str) -> Admission | None:
+        """By hash: as kept if the store has not changed, else by reading it again."""
+        hash = hashlib.sha256(token_string.encode()).hexdigest()
+        stamp = self._provider.store.stamp()
+        kept = self._kept.get(hash)
+        if kept is not None and stamp is not None and kept.stamp == stamp:
+            return kept
+        found = self._read(hash, stamp, kept)
+        if found is not None and stamp is not None:
+            self._keep(hash, found)
+        return found
+
+    def validate_token(self, token: Admission | None, scopes: Any, request: Presented) -> None:
+        """Alive, and for this address (RES-4). What the token may do there is decided per tool, by skills."""
+        if token is None:
+            raise _invalid("unknown, or revoked")
+        if token.valid_until <= clock.now():
+            reason = end_if_over(self._provider, token.grant)
+            raise _invalid(reason or "expired")
+        bound = token.access.resource
+        if not bound.covers(Resource(bound.root, request.organization_slug, request.project_slug)):
+            raise _invalid("for another address")
+
+    def _read(self, hash: str, stamp: int | None, kept: Admission | None) -> Admission | None:
+        target = None if kept else look_up(self._provider, hash)
+        if kept is None and (target is None or target.kind != ACCESS):
+            return None
+        grant_id = kept.grant.id if kept else target.grant_id if target else ""
+        record = self._provider.store.get(GRANT, grant_id)
+        if record is None:
+            return None
+        if kept is not None and kept.version == record.version:
+            return replace(kept, stamp=stamp)
+        grant = Grant.from_dict(json.loads(record.value))
+        access = grant.access_token(hash)
+        if access is None:
+            return None
+        self._note_use(grant, access)
+        return _admission(self._provider, stamp, record.version, grant, access)
+
+    def _note_use(self, grant: Grant, access: AccessToken) -> None:
+        """Write down the first use of the current tokens (RS-3), and now and then that the grant is in use."""
+        if _needs_note(grant, access):
+            settings = self._provider.settings
+
+            def how(present: Grant) -> Grant | None:
+                return without_lost_answers(settings, present) if _needs_note(present, access) else None
+
+            change(self._provider, grant.id, how)
+
+    def _keep(self, hash: str, admission: Admission) -> None:
+        with self._lock:
+            self._kept[hash] = admission
+            self._kept.move_to_end(hash)
+            while len(self._kept) > REMEMBERED:
+                self._kept.popitem(last=False)
+
+
+def challenge(
+    provider: Provider, error: SentryMCPError, organization_slug: str | None, project_slug: str | None, query: str
+) -> str | None:
+    """The ``WWW-Authenticate`` header for *error* at this address, None if it calls for none (RS-2).
+
+    >>> challenge(provider, Unauthenticated(), "acme", None, "")
+    'Bearer resource_metadata="https://app.example/.well-known/oauth-protected-resource/mcp/acme", scope="..."'
+    """
+    where = ("resource_metadata", _metadata_url(provider, organization_slug, project_slug, query))
+    if isinstance(error, Unauthenticated) and error.error is None:
+        return _header(where, ("scope", " ".join(scopes_supported(provider.settings, provider.skills))))
+    if isinstance(error, Unauthenticated):
+        return _header(("error", error.error or ""), ("error_description", error.public), where)
+    if isinstance(error, InsufficientScope):
+        return _header(("error", "insufficient_scope"), ("scope", " ".join(error.scopes)), where)
+    if isinstance(error, OAuthError) and error.code == "invalid_request":
+        return _header(("error", "invalid_request"))
+    return None
+
+
+def _context(
+    provider: Provider, memberships: Memberships, presented: Presented, admission: Admission, token: GrantToken
+) -> Context:
+    settings, grant = provider.settings, admission.grant
+    constraint = _ANYWHERE
+    if presented.organization_slug is not None:
+        constraint = _constraint(provider, memberships, presented, grant.user_id, token)
+    return Context(
+        host=settings.host,
+        token=token,
+        sentry=SentryClient(provider.connections, token, constraint.region_url, time_s=float(settings.tool_timeout_s)),
+        constraint=constraint,
+        skills=admission.skills,
+        scopes=admission.scopes,
+        grant_id=grant.id,
+        client_id=grant.client.client_id,
+        user_id=grant.user_id,
+    )
+
+
+def _constraint(
+    provider: Provider, memberships: Memberships, presented: Presented, user_id: str, token: GrantToken
+) -> Constraint:
+    """The organization and project of the address, once this person is known to see them (RES-5, RES-6)."""
+    slug, project = presented.organization_slug or "", presented.project_slug
+    place = memberships.recall(user_id, slug, project)
+    if place is None:
+        place = verify(SentryClient(provider.connections, token, time_s=20), slug, project)
+        memberships.remember(user_id, place)
+    return Constraint(place.organization_slug, place.project_slug, place.region_url)
+
+
+def _admission(provider: Provider, stamp: int | None, version: int, grant: Grant, access: AccessToken) -> Admission:
+    """What the token stands for: the skills that were ticked, as far as its own scopes reach (SCOPE-2)."""
+    reached = offered(provider.skills, access.scopes, read_only=provider.settings.read_only)
+    return Admission(
+        stamp=stamp,
+        version=version,
+        valid_until=min(access.expires_at, grant.idle_ends_at, grant.ends_at),
+        grant=grant,
+        access=access,
+        skills=frozenset(skill.id for skill in reached if skill.id in grant.skills),
+        scopes=frozenset(access.scopes),
+    )
+
+
+def _needs_note(grant: Grant, access: AccessToken) -> bool:
+    if grant.is_ended:
+        return False
+    is_first = access.generation == grant.generation and not grant.is_tip_used
+    return is_first or clock.now() - grant.used_at > NOTE_USE_EVERY_S
+
+
+def _data_key(provider: Provider, admission: Admission, text: str) -> bytes:
+    """The grant's data key, which the presented token unwraps. Raises: SealBroken, and tells those who keep watch."""
+    try:
+        return provider.vault.unwrap(ACCESS, admission.grant.id, text, unpack(admission.access.wrapped_key))
+    except SealBroken:
+        grant = admission.grant
+        suspect(provider, "integrity_failure", client_id=grant.client.client_id, grant_id=grant.id)
+        raise
+
+
+def _invalid(detail: str) -> Unauthenticated:
+    return Unauthenticated(
+        detail, error="invalid_token", public="The access token is unknown, expired, revoked or for another address."
+    )
+
+
+def _metadata_url(provider: Provider, organization_slug: str | None, project_slug: str | None, query: str) -> str:
+    settings = provider.settings
+    resource = Resource(settings.resource_url, organization_slug, project_slug)
+    suffix = f"?{query}" if query and is_query(query) else ""
+    return f"{settings.public_origin}{PROTECTED_RESOURCE}{resource.path}{suffix}"
+
+
+def _header(*pairs: tuple[str, str]) -> str:
+    """One challenge. Values are ours and may not break out of their quotes; one that could is left out."""
+    safe = [f'{name}="{value}"' for name, value in pairs if _HEADER_SAFE.fullmatch(value)]
+    return "Bearer " + ", ".join(safe)
