@@ -41,18 +41,16 @@ class Form:
     request: AuthorizationRequest
 
 
-def ask(
-    provider: Provider, request: AuthorizationRequest, arrival: Arrival, cookies: Mapping[str, str], prompt: str | None
-) -> Page | Redirection:
+def ask(provider: Provider, request: AuthorizationRequest, arrival: Arrival, prompt: str | None) -> Page | Redirection:
     """Show the page, or pass on at once when this browser's person approved the same before and may skip it."""
-    remembered = memory.read(provider.settings, cookies)
+    remembered = memory.read(provider.settings, arrival.cookies)
     entry = remembered.find(provider.settings, request)
     known = entry.skills if entry and _are_offered(provider, request, entry.skills) else None
     if known and memory.may_skip_page(provider.settings, arrival, request, prompt):
         approved = Approved(request, known, effective_scopes(provider, request, known))
         _tell(provider, "skipped", request, known)
-        return begin(provider, approved, secrets.token_urlsafe(16), cookies)
-    secret = cookies.get(CSRF_COOKIE, "")
+        return begin(provider, approved, secrets.token_urlsafe(16), arrival.cookies)
+    secret = arrival.cookies.get(CSRF_COOKIE, "")
     if not _CSRF_SECRET.fullmatch(secret):
         secret = secrets.token_urlsafe(32)
     form = _new_form(provider, request, secret)
@@ -61,13 +59,13 @@ def ask(
     return replace(page, delete_cookies=(memory.COOKIE,) if remembered.is_broken else ())
 
 
-def decide(provider: Provider, gated: GatedRequest, arrival: Arrival, cookies: Mapping[str, str]) -> Page | Redirection:
+def decide(provider: Provider, gated: GatedRequest, arrival: Arrival) -> Page | Redirection:
     """What the person pressed: on to Sentry, or back to the client with ``access_denied``.
 
     Raises: OAuthError for a page of ours.
     """
     _check_origin(provider, arrival)
-    form = _open_form(provider, gated, cookies)
+    form = _open_form(provider, gated, arrival.cookies)
     decision = gated.params.get("decision")
     if decision == "deny":
         _tell(provider, "denied", form.request, ())
@@ -77,11 +75,11 @@ def decide(provider: Provider, gated: GatedRequest, arrival: Arrival, cookies: M
         raise OAuthError("invalid_request", "The form holds no decision.")
     chosen = set(gated.values.get("skills", ()))
     if not chosen:
-        return replace(_page(provider, form, cookies[CSRF_COOKIE], (), is_empty=True), status=400)
+        return replace(_page(provider, form, arrival.cookies[CSRF_COOKIE], (), is_empty=True), status=400)
     skills = tuple(skill.id for skill in offered_skills(provider, form.request) if skill.id in chosen)
     if len(skills) != len(chosen):
         raise OAuthError("invalid_request", "The form holds a skill that was not offered.")
-    return _approve(provider, form, skills, cookies)
+    return _approve(provider, form, skills, arrival.cookies)
 
 
 def _approve(provider: Provider, form: Form, skills: tuple[str, ...], cookies: Mapping[str, str]) -> Redirection:

@@ -5,6 +5,7 @@ A registration that was never used is a record of its own kind, so that there ca
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from .. import clock
 from .provider import Provider
 
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 IN_USE, NEVER_USED = "client", "registration"
 _DAY_S = 86_400
 NEVER_USED_TTL_S = 7 * _DAY_S
@@ -64,7 +66,7 @@ class Client:
 
 def get_client(provider: Provider, client_id: str) -> Client | None:
     """The client of that id in the store, or None. An id that is a URL is never looked up here (CLI-1)."""
-    if client_id.startswith("https://"):
+    if not _ID.fullmatch(client_id):
         return None
     record = provider.store.get(IN_USE, client_id) or provider.store.get(NEVER_USED, client_id)
     return Client.from_dict(json.loads(record.value)) if record else None

@@ -47,10 +47,14 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A request as it came in, before anything is believed. ``body`` is None when it was larger than allowed."""
+    """A request as it came in, before anything is believed.
+
+    ``body`` is None when it was larger than allowed. ``cookies`` are ours, by their bare names.
+    """
 
     method: str
-    query: bytes = field(repr=False)
+    path: str = ""
+    query: bytes = field(repr=False, default=b"")
     body: bytes | None = field(repr=False, default=b"")
     content_type: str | None = None
     authorization: str | None = field(repr=False, default=None)
@@ -60,6 +64,7 @@ class Arrival:
     fetch_site: str | None = None
     fetch_mode: str | None = None
     fetch_dest: str | None = None
+    cookies: Mapping[str, str] = field(repr=False, default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Each view hands what arrived to a plain function; what comes back is turned into
 own error page.
 """
 
+import functools
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -28,8 +29,7 @@ from .registration import register
 from .revocation import revoke_response
 from .tokens import token_response
 
-Cookies = Mapping[str, str]
-View = Callable[[Provider, Arrival, Cookies], Answer]
+View = Callable[[Arrival], Answer]
 log = logging.getLogger(__name__)
 
 _EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -52,13 +52,14 @@ class Step:
 def oauth_blueprint(provider: Provider) -> Blueprint:
     """The routes below ``/oauth``, relative to where the extension mounts them."""
     blueprint = Blueprint("sentry_mcp_oauth", __name__, template_folder="../templates")
+    own = functools.partial
     for step in (
-        Step("authorize", _authorize, ("GET",), "60/minute", is_browser=True),
-        Step("approve", _approve, ("POST",), "30/minute", gate.FORM_BYTES, is_browser=True),
-        Step("callback", _callback, ("GET",), "30/minute", is_browser=True),
-        Step("token", _token, ("POST",), "120/minute", gate.FORM_BYTES),
-        Step("register", _register, ("POST",), "60/minute;1000/day", gate.REGISTRATION_BYTES),
-        Step("revoke", _revoke, ("POST",), "60/minute", gate.FORM_BYTES),
+        Step("authorize", own(_authorize, provider), ("GET",), "60/minute", is_browser=True),
+        Step("approve", own(_approve, provider), ("POST",), "30/minute", gate.FORM_BYTES, is_browser=True),
+        Step("callback", own(_callback, provider), ("GET",), "30/minute", is_browser=True),
+        Step("token", own(_token, provider), ("POST",), "120/minute", gate.FORM_BYTES),
+        Step("register", own(_register, provider), ("POST",), "60/minute;1000/day", gate.REGISTRATION_BYTES),
+        Step("revoke", own(_revoke, provider), ("POST",), "60/minute", gate.FORM_BYTES),
     ):
         blueprint.add_url_rule(
             f"/oauth/{step.name}",
@@ -71,33 +72,32 @@ def oauth_blueprint(provider: Provider) -> Blueprint:
 
 
 def well_known_blueprint(provider: Provider) -> Blueprint:
-    """The discovery documents, at the root of the site whatever the path of the issuer (META-1, META-3, END-2, END-3)."""
+    """The discovery documents, at the root of the site whatever the issuer's path (META-1, META-3, END-2, END-3)."""
     blueprint = Blueprint("sentry_mcp_well_known", __name__)
     documents = metadata.documents(provider.settings, provider.skills)
     server_path = provider.settings.issuer_path
     resource_path = server_path + provider.settings.resource_path
 
-    def server(provider: Provider, arrival: Arrival, cookies: Cookies) -> Json:
-        if _path_behind(metadata.AUTHORIZATION_SERVER) != server_path:
-            raise _not_found()
+    def server(arrival: Arrival) -> Json:
+        if arrival.path != metadata.AUTHORIZATION_SERVER + server_path:
+            raise _not_found(arrival)
         return Json(200, documents.authorization_server)
 
-    def resource(provider: Provider, arrival: Arrival, cookies: Cookies) -> Json:
-        path = _path_behind(metadata.PROTECTED_RESOURCE)
+    def resource(arrival: Arrival) -> Json:
+        path = arrival.path.removeprefix(metadata.PROTECTED_RESOURCE)
         if path == resource_path or path.startswith(f"{resource_path}/"):
-            segments = path[len(resource_path) + 1 :]
-            document = documents.resource(segments, arrival.query.decode("latin-1"))
+            document = documents.resource(path[len(resource_path) + 1 :], arrival.query.decode("latin-1"))
             if document is not None:
                 return Json(200, document)
-        raise _not_found()
+        raise _not_found(arrival)
 
-    def openid(provider: Provider, arrival: Arrival, cookies: Cookies) -> Json:
-        raise _not_found()
+    def openid(arrival: Arrival) -> Json:
+        raise _not_found(arrival)
 
     views = {metadata.AUTHORIZATION_SERVER: server, metadata.PROTECTED_RESOURCE: resource, metadata.OPENID: openid}
     for path, view in views.items():
         step = Step("metadata", view, ("GET", "HEAD"), "300/minute", headers=_CACHED)
-        for rule, endpoint in ((path, view.__name__), (f"{path}/<path:rest>", f"{view.__name__}_below")):
+        for rule, endpoint in ((path, view.__name__), (f"{path}/<path:_rest>", f"{view.__name__}_below")):
             blueprint.add_url_rule(
                 rule,
                 endpoint=endpoint,
@@ -113,28 +113,28 @@ def well_known_blueprint(provider: Provider) -> Blueprint:
 # -- the views ------------------------------------------------------------------------------------------------------
 
 
-def _authorize(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+def _authorize(provider: Provider, arrival: Arrival) -> Answer:
     gated = gate.gate_query(arrival, limit=gate.AUTHORIZE_QUERY_BYTES)
-    return ask(provider, read_request(provider, gated), arrival, cookies, gated.params.get("prompt"))
+    return ask(provider, read_request(provider, gated), arrival, gated.params.get("prompt"))
 
 
-def _approve(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
-    return decide(provider, gate.gate_form(arrival, may_repeat=frozenset({"skills"})), arrival, cookies)
+def _approve(provider: Provider, arrival: Arrival) -> Answer:
+    return decide(provider, gate.gate_form(arrival, may_repeat=frozenset({"skills"})), arrival)
 
 
-def _callback(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
-    return callback(provider, gate.gate_query(arrival, limit=gate.CALLBACK_QUERY_BYTES), cookies)
+def _callback(provider: Provider, arrival: Arrival) -> Answer:
+    return callback(provider, gate.gate_query(arrival, limit=gate.CALLBACK_QUERY_BYTES), arrival.cookies)
 
 
-def _token(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+def _token(provider: Provider, arrival: Arrival) -> Answer:
     return Json(*token_response(provider, gate.gate_form(arrival)))
 
 
-def _register(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+def _register(provider: Provider, arrival: Arrival) -> Answer:
     return register(provider, arrival.content_type, arrival.body)
 
 
-def _revoke(provider: Provider, arrival: Arrival, cookies: Cookies) -> Answer:
+def _revoke(provider: Provider, arrival: Arrival) -> Answer:
     return Json(*revoke_response(provider, gate.gate_form(arrival)))
 
 
@@ -145,7 +145,7 @@ def _serve(provider: Provider, step: Step) -> Callable[..., Response]:
     """The function that Flask calls for *step*."""
     settings = provider.settings
 
-    def serve(rest: str = "") -> Response:
+    def serve(_rest: str = "") -> Response:
         try:
             response = _response(settings, _answer(provider, step))
         except Exception:  # the last door: whatever went wrong, no traceback leaves, in debug mode neither (ERR-3)
@@ -170,7 +170,7 @@ def _answer(provider: Provider, step: Step) -> Answer:
             return _wrong_method(provider.settings, step)
         arrival = _arrival(provider.settings, step)
         provider.limits.hit(step.limit, f"oauth.{step.name}", provider.limits.address_key(arrival.address))
-        return step.view(provider, arrival, _cookies(provider.settings))
+        return step.view(arrival)
     except ReturnToClient as fault:
         log.info("%s: %s, by redirect to client %s", step.name, fault.code, fault.client.client_id)
         return Redirection(fault.location)
@@ -211,8 +211,8 @@ def _apology(settings: Settings, step: Step, event_id: str) -> Response:
         return _response(settings, Json(fault.http_status, body))
 
 
-def _not_found() -> OAuthError:
-    return OAuthError("not_found", "There is no such document here.", status=404)
+def _not_found(arrival: Arrival) -> OAuthError:
+    return OAuthError("not_found", "There is no such document here.", arrival.path, status=404)
 
 
 # -- from and to HTTP -----------------------------------------------------------------------------------------------
@@ -222,6 +222,7 @@ def _arrival(settings: Settings, step: Step) -> Arrival:
     sent = request.headers
     return Arrival(
         method=request.method,
+        path=_path(),
         query=request.query_string,
         body=_body(step.body_bytes) if step.body_bytes else b"",
         content_type=sent.get("Content-Type"),
@@ -232,6 +233,7 @@ def _arrival(settings: Settings, step: Step) -> Arrival:
         fetch_site=sent.get("Sec-Fetch-Site"),
         fetch_mode=sent.get("Sec-Fetch-Mode"),
         fetch_dest=sent.get("Sec-Fetch-Dest"),
+        cookies=_cookies(settings),
     )
 
 
@@ -246,12 +248,10 @@ def _body(limit: int) -> bytes | None:
         raise OAuthError("invalid_request", "The request body did not arrive whole.", type(fault).__name__) from None
 
 
-def _path_behind(prefix: str) -> str:
-    """The rest of the path as it was sent: a percent sign in it names nothing (META-3)."""
+def _path() -> str:
+    """The path as it was sent, where the server tells: a percent sign names nothing of ours (META-3)."""
     raw = request.environ.get("REQUEST_URI") or request.environ.get("RAW_URI") or ""
-    if "%" in raw.partition("?")[0]:
-        raise _not_found()
-    return request.path.removeprefix(prefix)
+    return raw if "%" in raw.partition("?")[0] else request.path
 
 
 def _cookies(settings: Settings) -> dict[str, str]:
