@@ -1,0 +1,224 @@
+"""What a tool may return, and how it goes out.
+
+Text, a dict or a dataclass, one of the records below, or a list of these. A dict or dataclass becomes structured
+content, with the same as compact JSON in a text block for clients that read only text.
+"""
+
+import base64
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from .output import BrokenPromise, Output
+
+Annotations: TypeAlias = Mapping[str, Any]
+"""``{"audience": ["user"], "priority": 0.9, "lastModified": "2026-07-28T12:00:00Z"}``, every member optional."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text block, for the times when a plain string is not enough."""
+
+    text: str
+    annotations: Annotations | None = None
+    meta: Mapping[str, Any] | None = None
+
+    def block(self) -> dict[str, Any]:
+        """As the protocol writes it."""
+        return _block(self, type="text", text=self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture: its bytes and what they are (``image/png``)."""
+
+    data: bytes
+    mime_type: str = "image/png"
+    annotations: Annotations | None = None
+    meta: Mapping[str, Any] | None = None
+
+    def block(self) -> dict[str, Any]:
+        """As the protocol writes it."""
+        return _block(self, type="image", data=base64.b64encode(self.data).decode(), mimeType=self.mime_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    """A sound: its bytes and what they are (``audio/wav``)."""
+
+    data: bytes
+    mime_type: str = "audio/wav"
+    annotations: Annotations | None = None
+    meta: Mapping[str, Any] | None = None
+
+    def block(self) -> dict[str, Any]:
+        """As the protocol writes it."""
+        return _block(self, type="audio", data=base64.b64encode(self.data).decode(), mimeType=self.mime_type)
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedResource:
+    """A resource with its contents: text, or bytes that go out as base64."""
+
+    uri: str
+    contents: str | bytes
+    mime_type: str | None = None
+    annotations: Annotations | None = None
+    meta: Mapping[str, Any] | None = None
+
+    def block(self) -> dict[str, Any]:
+        """As the protocol writes it."""
+        return _block(self, type="resource", resource=resource_contents(self.uri, self.contents, self.mime_type))
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceLink:
+    """A resource by its address, for the client to read if it cares."""
+
+    uri: str
+    name: str
+    title: str | None = None
+    description: str | None = None
+    mime_type: str | None = None
+    size: int | None = None
+    annotations: Annotations | None = None
+    meta: Mapping[str, Any] | None = None
+
+    def block(self) -> dict[str, Any]:
+        """As the protocol writes it."""
+        optional = {
+            "title": self.title,
+            "description": self.description,
+            "mimeType": self.mime_type,
+            "size": self.size,
+        }
+        return _block(
+            self,
+            type="resource_link",
+            uri=self.uri,
+            name=self.name,
+            **{name: value for name, value in optional.items() if value is not None},
+        )
+
+
+Record: TypeAlias = Text | Image | Audio | EmbeddedResource | ResourceLink
+_RECORDS = (Text, Image, Audio, EmbeddedResource, ResourceLink)
+_SCALARS = (bool, int, float)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A whole result, for the tool that wants to say more than its content.
+
+    *structured* is a JSON object; *is_error* tells the model that the call failed in a way it can react to.
+    """
+
+    content: "str | Record | Sequence[str | Record]"
+    structured: Mapping[str, Any] | None = None
+    is_error: bool = False
+    meta: Mapping[str, Any] | None = None
+
+
+def resource_contents(uri: str, contents: str | bytes, mime_type: str | None) -> dict[str, Any]:
+    """Contents of a resource as the protocol writes them: ``text``, or ``blob`` in base64."""
+    members: dict[str, Any] = {"uri": uri}
+    if mime_type is not None:
+        members["mimeType"] = mime_type
+    if isinstance(contents, str):
+        members["text"] = contents
+    else:
+        members["blob"] = base64.b64encode(contents).decode()
+    return members
+
+
+def call_result(value: Any, output: Output | None = None) -> dict[str, Any]:
+    """The members of a tool's result for what the handler returned.
+
+    >>> call_result("hello")
+    {'content': [{'type': 'text', 'text': 'hello'}]}
+
+    Raises: BrokenPromise when *value* is of no kind that may go out, or breaks the promise of *output*.
+    """
+    if isinstance(value, Result):
+        return _whole(value, output)
+    if output is not None:
+        return _structured(output.structured(value))
+    if isinstance(value, str):
+        return {"content": [{"type": "text", "text": value}]}
+    if isinstance(value, dict):
+        return _structured(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, *_RECORDS)):
+        return _structured(dataclasses.asdict(value))
+    if value is None:
+        return {"content": []}
+    if isinstance(value, list | tuple):
+        return {"content": [_item(one) for one in value]}
+    return {"content": [_item(value)]}
+
+
+def error_result(sentence: str) -> dict[str, Any]:
+    """The members of a failed call's result: a sentence for the model."""
+    return {"content": [{"type": "text", "text": sentence}], "isError": True}
+
+
+def plain(value: Any) -> Any:
+    """For the JSON encoder: what else has an obvious form. Raises TypeError for the rest."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, UUID | Decimal):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _whole(value: Result, output: Output | None) -> dict[str, Any]:
+    content = value.content if isinstance(value.content, list | tuple) else [value.content]
+    members: dict[str, Any] = {"content": [_item(one) for one in content]}
+    if value.structured is not None:
+        members["structuredContent"] = output.structured(value.structured) if output else dict(value.structured)
+    elif output is not None and not value.is_error:
+        raise BrokenPromise("a Result without the structured content that its output schema promises")
+    if value.is_error:
+        members["isError"] = True
+    if value.meta:
+        members["_meta"] = dict(value.meta)
+    return members
+
+
+def _structured(value: Any) -> dict[str, Any]:
+    return {"content": [{"type": "text", "text": _compact(value)}], "structuredContent": value}
+
+
+def _item(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"type": "text", "text": value}
+    if isinstance(value, _RECORDS):
+        return value.block()
+    if isinstance(value, dict):
+        return {"type": "text", "text": _compact(value)}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {"type": "text", "text": _compact(dataclasses.asdict(value))}
+    if isinstance(value, _SCALARS):
+        return {"type": "text", "text": _compact(value)}
+    raise BrokenPromise(f"a tool cannot return {type(value).__name__}")
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+
+
+def _block(record: Record, **members: Any) -> dict[str, Any]:
+    if record.annotations:
+        members["annotations"] = dict(record.annotations)
+    if record.meta:
+        members["_meta"] = dict(record.meta)
+    return members

@@ -1,0 +1,302 @@
+"""From marshmallow to JSON Schema 2020-12, and from a caller's arguments to a handler's keywords.
+
+apispec does the conversion, with nested schemas resolved to ``$defs``. What it writes for OpenAPI is tidied to what
+models and their hosts accept: every array has ``items``, nullable is ``type: [x, "null"]``, no union at the root,
+nothing beyond the declared members.
+"""
+
+import keyword
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+import marshmallow
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from marshmallow import Schema, ValidationError, fields
+
+from ..errors import InvalidInput
+
+SchemaLike: TypeAlias = type[Schema] | Schema | Mapping[str, fields.Field[Any]]
+JSONSchema: TypeAlias = dict[str, Any]
+_HEADER_NAME = re.compile(r"[0-9A-Za-z-]+")  # no underscore: WSGI cannot tell it from a dash
+_HEADER_TYPES = ("string", "integer", "boolean")
+
+
+# -- declared -> JSON Schema ----------------------------------------------------------------------------------------
+
+
+class _Converter(OpenAPIConverter):
+    """apispec's converter with the habits of OpenAPI taken off."""
+
+    field_mapping = {
+        **OpenAPIConverter.field_mapping,
+        fields.URL: ("string", "uri"),
+        fields.IP: ("string", None),
+        fields.Tuple: ("array", None),
+    }
+    left_out: ClassVar[str]
+
+    def fields2jsonschema(self, declared: Mapping[str, fields.Field[Any]], *, partial: Any = None) -> JSONSchema:
+        """Members of one direction only: what is never loaded is no input, what is never dumped no output."""
+        wanted = {name: field for name, field in declared.items() if not getattr(field, self.left_out)}
+        converted: JSONSchema = super().fields2jsonschema(wanted, partial=partial)  # type: ignore[no-untyped-call]  # apispec
+        return converted
+
+    def schema2jsonschema(self, schema: Schema) -> JSONSchema:
+        """As apispec, but a description in ``Meta`` does not open the object to further members."""
+        converted: JSONSchema = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec
+        if schema.unknown != marshmallow.EXCLUDE:
+            converted["additionalProperties"] = schema.unknown == marshmallow.INCLUDE
+        return converted
+
+    def field2property(self, field: fields.Field[Any]) -> JSONSchema:
+        """As apispec, without keywords that are OpenAPI's, empty or wrong in JSON Schema."""
+        converted: JSONSchema = super().field2property(field)
+        if isinstance(field, fields.Tuple):
+            parts = [self.field2property(part) for part in field.tuple_fields]
+            converted |= {"prefixItems": parts, "items": {}, "minItems": len(parts), "maxItems": len(parts)}
+        if isinstance(field, fields.Enum) and all(isinstance(one, str | None) for one in converted["enum"]):
+            converted["type"] = ["string", "null"] if field.allow_none else "string"
+        if "example" in converted:
+            converted["examples"] = [converted.pop("example")]
+        for keyword_ in ("readOnly", "writeOnly", "min"):
+            converted.pop(keyword_, None)
+        return {name: value for name, value in converted.items() if value is not None}
+
+
+class _Inward(_Converter):
+    left_out = "dump_only"
+
+
+class _Outward(_Converter):
+    left_out = "load_only"
+
+
+class _InwardPlugin(MarshmallowPlugin):
+    Converter = _Inward
+
+
+class _OutwardPlugin(MarshmallowPlugin):
+    Converter = _Outward
+
+
+def json_schema(schema: Schema, *, outward: bool = False) -> JSONSchema:
+    """*schema* as JSON Schema, for what comes in or (*outward*) for what goes out.
+
+    >>> json_schema(Schema.from_dict({"name": fields.Str(required=True)})())
+    {'type': 'object', 'properties': {'name': {'type': 'string'}}, 'required': ['name'], 'additionalProperties': False}
+    """
+    names = _Names()
+    plugin = (_OutwardPlugin if outward else _InwardPlugin)(schema_name_resolver=names.new)
+    spec = APISpec(title="", version="", openapi_version="3.1.0", plugins=[plugin])
+    converter: Any = plugin.converter
+    root: JSONSchema = converter.schema2jsonschema(schema)
+    if schema.many:
+        root = {"type": "array", "items": root}
+    if spec.components.schemas:
+        root["$defs"] = dict(spec.components.schemas)
+    converted: JSONSchema = _rehomed(root)
+    return converted
+
+
+class _Names:
+    """Gives each nested schema a name of its own: two classes may share one, and one class may be used in parts."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def new(self, schema: type[Schema] | Schema) -> str:
+        cls = schema if isinstance(schema, type) else type(schema)
+        base = name = cls.__name__.removesuffix("Schema") or "Object"
+        number = 1
+        while name in self._used:
+            number += 1
+            name = f"{base}{number}"
+        self._used.add(name)
+        return name
+
+
+def _rehomed(node: Any) -> Any:
+    """*node* with references to OpenAPI's components turned to ``$defs``."""
+    if isinstance(node, Mapping):
+        return {
+            name: value.replace("#/components/schemas/", "#/$defs/") if name == "$ref" else _rehomed(value)
+            for name, value in node.items()
+        }
+    return [_rehomed(item) for item in node] if isinstance(node, list | tuple) else node
+
+
+def instance_of(schema: SchemaLike) -> Schema:
+    """The marshmallow schema that an author declared as a class, an instance or a dict of fields."""
+    if isinstance(schema, Schema):
+        return schema
+    if isinstance(schema, type) and issubclass(schema, Schema):
+        return schema()
+    if isinstance(schema, Mapping) and all(isinstance(field, fields.Field) for field in schema.values()):
+        return Schema.from_dict(dict(schema), name="Arguments")()
+    raise TypeError("a schema is a marshmallow Schema (class or instance) or a dict of marshmallow fields")
+
+
+# -- arguments ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderParameter:
+    """A parameter that clients mirror into a header (``x-mcp-header``): its name there, and where it is in the body."""
+
+    header: str
+    path: tuple[str, ...]
+
+    def value_in(self, arguments: Any) -> Any:
+        """The value that the header must repeat, or None when there is none."""
+        for name in self.path:
+            if not isinstance(arguments, dict):
+                return None
+            arguments = arguments.get(name)
+        return arguments
+
+
+class Arguments:
+    """What one tool takes: ``json_schema`` for those who ask, ``read`` for what they send.
+
+    ``names`` are the names callers use, in the order of declaration.
+    """
+
+    __slots__ = ("_known", "_null_is_absent", "_schema", "header_parameters", "json_schema", "names")
+
+    def __init__(self, declared: SchemaLike | None) -> None:
+        self._schema = instance_of(declared or {})
+        if self._schema.many:
+            raise TypeError("a tool's arguments are one object, not many")
+        self.json_schema = json_schema(self._schema)
+        self.names = tuple(self.json_schema["properties"])
+        self._known = frozenset(_member_names(self.json_schema))
+        self._null_is_absent = frozenset(
+            field.data_key or name
+            for name, field in self._schema.load_fields.items()
+            if field.allow_none and field.load_default not in (marshmallow.missing, None)
+        )
+        self.header_parameters = header_parameters(self.json_schema)
+
+    @property
+    def keywords(self) -> dict[str, bool]:
+        """The handler's keywords, each with whether it may be left out of a call."""
+        return {
+            field.attribute or name: not field.required and field.load_default is marshmallow.missing
+            for name, field in self._schema.load_fields.items()
+        }
+
+    def read(self, given: dict[str, Any], hidden: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """The handler's keywords from what a caller gave; *hidden* names are not offered when one is misspelt.
+
+        Null for a parameter that has another default counts as not given.
+        Raises: InvalidInput; its sentences quote names of ours only.
+        """
+        if lapsing := self._null_is_absent:
+            given = {name: value for name, value in given.items() if value is not None or name not in lapsing}
+        try:
+            read: dict[str, Any] = self._schema.load(given, unknown=marshmallow.RAISE)
+        except ValidationError as error:
+            raise InvalidInput(self._explained(error, given, hidden)) from None
+        return read
+
+    def _explained(self, error: ValidationError, given: dict[str, Any], hidden: frozenset[str]) -> str:
+        lines: list[str] = []
+        unknown = self._schema.error_messages["unknown"]
+        messages = error.normalized_messages()  # type: ignore[no-untyped-call]  # marshmallow
+        for name in [name for name, said in messages.items() if said == [unknown]]:
+            del messages[name]
+            if not lines:
+                valid = ", ".join(one for one in self.names if one not in hidden) or "none"
+                lines.append(f"An argument is unknown. Valid arguments: {valid}.")
+        strangers = [text for text in _texts(given) if len(text) > 11]
+        for path, sentence in _leaves(messages, self._known):
+            quotes = any(text in sentence for text in strangers)
+            lines.append(f"{path}: {'Not a valid value.' if quotes else sentence[:300]}" if path else sentence[:300])
+        return "The arguments cannot be used as they are.\n" + "\n".join(f"- {line}" for line in dict.fromkeys(lines))
+
+
+def _leaves(messages: Any, known: frozenset[str], path: str = "") -> Iterator[tuple[str, str]]:
+    """Each sentence of a validation error with the path to its field, in names of ours alone."""
+    if isinstance(messages, Mapping):
+        for name, below in messages.items():
+            if isinstance(name, int):
+                step = f"{path}[{name}]"
+            elif name in known:
+                step = f"{path}.{name}" if path else name
+            else:  # "_schema", "value", or a key that a caller chose
+                step = path
+            yield from _leaves(below, known, step)
+    elif isinstance(messages, list | tuple):
+        for one in messages:
+            yield from _leaves(one, known, path)
+    else:
+        yield path, str(messages)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            yield name
+            yield from _texts(below)
+    elif isinstance(value, list):
+        for below in value:
+            yield from _texts(below)
+
+
+def _member_names(schema: Any) -> Iterator[str]:
+    """Every name of a member that *schema* mentions, at any depth."""
+    if isinstance(schema, Mapping):
+        yield from schema.get("properties", ())
+        for below in schema.values():
+            yield from _member_names(below)
+    elif isinstance(schema, list):
+        for below in schema:
+            yield from _member_names(below)
+
+
+def header_parameters(schema: JSONSchema) -> tuple[HeaderParameter, ...]:
+    """The parameters that ``x-mcp-header`` marks in *schema*.
+
+    Raises: ValueError when a mark breaks a rule for which clients would drop the tool.
+    Source: https://modelcontextprotocol.io/specification/2026-07-28/server/tools#x-mcp-header
+    """
+    found = tuple(_marked(schema, ()))
+    names = [one.header.lower() for one in found]
+    if len(set(names)) != len(names):
+        raise ValueError("x-mcp-header names a header twice")
+    if _marks(schema) != len(found):
+        raise ValueError("x-mcp-header may only stand on properties that are reached through properties alone")
+    return found
+
+
+def _marked(schema: JSONSchema, path: tuple[str, ...]) -> Iterator[HeaderParameter]:
+    for name, part in schema.get("properties", {}).items():
+        if not isinstance(part, Mapping):
+            continue
+        header = part.get("x-mcp-header")
+        if header is not None:
+            types = part.get("type")
+            kinds = [kind for kind in (types if isinstance(types, list) else [types]) if kind != "null"]
+            if not isinstance(header, str) or not _HEADER_NAME.fullmatch(header):
+                raise ValueError(f"x-mcp-header of {name} must be letters, digits and dashes")
+            if len(kinds) != 1 or kinds[0] not in _HEADER_TYPES:
+                raise ValueError(f"x-mcp-header of {name} needs type string, integer or boolean")
+            yield HeaderParameter(header, (*path, name))
+        yield from _marked(dict(part), (*path, name))
+
+
+def _marks(schema: Any) -> int:
+    if isinstance(schema, Mapping):
+        return ("x-mcp-header" in schema) + sum(_marks(below) for below in schema.values())
+    return sum(_marks(below) for below in schema) if isinstance(schema, list) else 0
+
+
+def is_keyword_name(name: str) -> bool:
+    """Whether *name* can be a keyword argument of a function."""
+    return name.isidentifier() and not keyword.iskeyword(name)

@@ -1,0 +1,177 @@
+"""The endpoint over HTTP: one view at ``/mcp``, ``/mcp/<organization>`` and ``/mcp/<organization>/<project>``.
+
+The order is the guard: address, type and size; Host and Origin; the limit per address; authentication; the limit per
+grant; and only then is anything parsed.
+"""
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, request
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
+
+from ..context import Context, Presented
+from ..errors import BadTransport, SentryMCPError, new_event_id
+from ..security.limits import client_address
+from ..security.slugs import is_slug
+from . import methods
+from .endpoint import Endpoint, Server
+from .messages import encode
+
+__all__ = ["Endpoint", "mcp_blueprint"]
+
+log = logging.getLogger("flask_sentry_mcp")
+LARGEST_BODY = 1024 * 1024
+_EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_ALLOW = "POST, OPTIONS"
+_CORS = (
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, Mcp-Session-Id"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cache-Control", "no-store"),
+)
+_REQUEST_HEADERS = (
+    "Authorization, Content-Type, Accept, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Mcp-Session-Id, Last-Event-ID"
+)
+_MIRRORED = re.compile(r"(?i)mcp-param-[a-z0-9-]{1,100}")
+_ZERO = re.compile(r"q=0(?:\.0{0,3})?")
+
+
+def mcp_blueprint(endpoint: Endpoint) -> Blueprint:
+    """The blueprint that serves *endpoint*. Register it under the path of the public URL."""
+    door = _Door(Server(endpoint))
+    blueprint = Blueprint("sentry_mcp", __name__)
+    root = endpoint.settings.resource_path
+    for path in (root, f"{root}/<organization>", f"{root}/<organization>/<project>"):
+        blueprint.add_url_rule(
+            f"{path}/",
+            "mcp",
+            door.view,
+            methods=_EVERY_METHOD,
+            strict_slashes=False,
+            merge_slashes=False,
+            provide_automatic_options=False,
+        )
+    return blueprint
+
+
+class _Door:
+    """The view of one endpoint, with the headers of all its answers."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._endpoint = server.endpoint
+        secure = (("Strict-Transport-Security", "max-age=31536000"),)
+        self._common = [*_CORS, *(secure if server.endpoint.settings.public_url.startswith("https:") else ())]
+        self._json = [("Content-Type", "application/json"), *self._common]
+
+    def view(self, organization: str | None = None, project: str | None = None) -> Response:
+        """Answer the request at hand. Whatever happens is an answer of ours: nothing reaches the host's handlers."""
+        environ = request.environ
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return self._preflight(environ)
+        try:
+            return self._serve(environ, organization, project)
+        except SentryMCPError as error:
+            return self._refusal(error, organization, project)
+        except Exception:  # the outer door: a fault of ours or of the machine, told by its event id alone
+            event_id = new_event_id()
+            log.exception("Unexpected error at the MCP endpoint, event id %s", event_id)
+            described = {"error": SentryMCPError.code, "error_description": methods.UNEXPECTED.format(event_id)}
+            return Response(encode(described), 500, self._json)
+
+    def _serve(self, environ: dict[str, Any], organization: str | None, project: str | None) -> Response:
+        is_post = environ["REQUEST_METHOD"] == "POST"
+        if is_post:
+            _check_transport(environ)
+        context = self._admitted(environ, organization, project)
+        if not is_post:
+            raise BadTransport(405, "This address is served by POST.")
+        answer = methods.handle(self._server, context, _body(), environ)
+        return Response(answer.body, answer.status, self._json)
+
+    def _admitted(self, environ: Mapping[str, Any], organization: str | None, project: str | None) -> Context:
+        """The caller, once past the guard."""
+        endpoint, settings = self._endpoint, self._endpoint.settings
+        endpoint.origins.check(environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN"))
+        address = client_address(
+            environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), settings.trusted_proxy_hops
+        )
+        endpoint.limits.hit(settings.address_limit, "mcp", self._server.address_key(address))
+        if not all(slug is None or is_slug(slug) for slug in (organization, project)):
+            raise BadTransport(404, "There is nothing at this address.")
+        context = endpoint.authenticate(
+            Presented(
+                environ.get("HTTP_AUTHORIZATION"), organization, project, address, environ.get("QUERY_STRING", "")
+            )
+        )
+        endpoint.limits.hit(settings.call_limit, "grant", context.grant_id)
+        return context
+
+    def _refusal(self, error: SentryMCPError, organization: str | None, project: str | None) -> Response:
+        """An answer of HTTP's own: OAuth's error body (RATE-2, ERR-1), with a challenge where there is one."""
+        log.info("Refused at the MCP endpoint: %s: %s", error.code, error)
+        headers = list(self._json)
+        query = request.environ.get("QUERY_STRING", "")
+        if challenge := self._endpoint.challenge(error, organization, project, query):
+            headers.append(("WWW-Authenticate", challenge))
+        if error.retry_after_s is not None:
+            headers.append(("Retry-After", str(error.retry_after_s)))
+        if error.http_status == 405:
+            headers.append(("Allow", _ALLOW))
+        described = {"error": error.code, "error_description": error.public}
+        return Response(encode(described), error.http_status, headers)
+
+    def _preflight(self, environ: Mapping[str, Any]) -> Response:
+        """A browser asks whether it may (CORS-1); of the headers it names only ``Mcp-Param-...`` are echoed."""
+        asked = (name.strip() for name in environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").split(","))
+        mirrored = [name for name in asked if _MIRRORED.fullmatch(name)]
+        headers = [
+            *self._common,
+            ("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"),
+            ("Access-Control-Allow-Headers", ", ".join([_REQUEST_HEADERS, *mirrored])),
+            ("Access-Control-Max-Age", "86400"),
+        ]
+        return Response(status=204, headers=headers)
+
+
+def _check_transport(environ: Mapping[str, Any]) -> None:
+    """Raises BadTransport unless type, encoding, size and accepted types are ones we serve (RS-5)."""
+    content_type = environ.get("CONTENT_TYPE", "")
+    if content_type != "application/json" and content_type.partition(";")[0].strip().lower() != "application/json":
+        raise BadTransport(415, "Send application/json.")
+    if environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity":
+        raise BadTransport(415, "Send the body without a content encoding.")
+    if not _accepts(environ.get("HTTP_ACCEPT", "*/*")):
+        raise BadTransport(406, "Accept both application/json and text/event-stream.")
+    length = environ.get("CONTENT_LENGTH") or "0"
+    if not (length.isascii() and length.isdigit()):
+        raise BadTransport(400, "The Content-Length is not a number.")
+    if len(length) > 10 or int(length) > LARGEST_BODY:
+        raise BadTransport(413, "A body may have one mebibyte.")
+
+
+def _accepts(header: str) -> bool:
+    if header == "application/json, text/event-stream":
+        return True
+    ranges = set()
+    for part in header.lower().split(","):
+        media, *parameters = (piece.strip() for piece in part.split(";"))
+        if not any(_ZERO.fullmatch(parameter) for parameter in parameters):
+            ranges.add(media)
+    return all(
+        not ranges.isdisjoint((media, f"{media.partition('/')[0]}/*", "*/*"))
+        for media in ("application/json", "text/event-stream")
+    )
+
+
+def _body() -> bytes:
+    request.max_content_length = LARGEST_BODY
+    try:
+        return request.get_data()
+    except RequestEntityTooLarge:
+        raise BadTransport(413, "A body may have one mebibyte.") from None
+    except (ClientDisconnected, HTTPException, OSError):
+        raise BadTransport(400, "The body ended early.") from None

@@ -1,0 +1,218 @@
+"""The decorator: what it records, what it hands back, and what it refuses while the application starts."""
+
+from typing import Any
+
+import pytest
+from marshmallow import Schema, fields
+
+from flask_sentry_mcp.context import Context
+from flask_sentry_mcp.mcp.tool import Toolbox
+
+
+class Greeting(Schema):
+    """A greeting."""
+
+    name = fields.Str(required=True)
+
+
+def greet(ctx: Context, *, name: str) -> str:
+    """Greet somebody.
+
+    Use it kindly.
+    """
+    return f"Hello, {name}!"
+
+
+def test_the_function_comes_back_unchanged() -> None:
+    assert Toolbox().tool(Greeting, reads_only=True)(greet) is greet
+
+
+@pytest.mark.parametrize("schema", [Greeting, Greeting(), {"name": fields.Str(required=True)}])
+def test_a_schema_is_a_class_an_instance_or_a_dict_of_fields(schema: Any) -> None:
+    toolbox = Toolbox()
+    toolbox.tool(schema, reads_only=True)(greet)
+
+    assert toolbox.tools["greet"].arguments.json_schema == {
+        "type": "object",
+        "properties": {"name": {"type": "string"}},
+        "required": ["name"],
+        "additionalProperties": False,
+    }
+
+
+def test_everything_an_author_can_say_is_listed() -> None:
+    toolbox = Toolbox()
+    toolbox.tool(
+        Greeting,
+        reads_only=False,
+        destructive=False,
+        idempotent=True,
+        open_world=False,
+        name="say.hello-1",
+        title="Say hello",
+        description="Says hello.",
+        output={"said": fields.Str(required=True)},
+        icons=[{"src": "https://app.example/hello.png", "mimeType": "image/png", "sizes": ["48x48"]}],
+        meta={"example.app/kind": "greeting"},
+    )(greet)
+    tool = toolbox.tools["say.hello-1"]
+
+    assert tool.listing(tool.arguments.json_schema) == {
+        "name": "say.hello-1",
+        "title": "Say hello",
+        "description": "Says hello.",
+        "inputSchema": tool.arguments.json_schema,
+        "outputSchema": {
+            "type": "object",
+            "properties": {"said": {"type": "string"}},
+            "required": ["said"],
+            "additionalProperties": False,
+        },
+        "annotations": {
+            "readOnlyHint": False,
+            "destructiveHint": False,
+            "idempotentHint": True,
+            "openWorldHint": False,
+        },
+        "icons": [{"src": "https://app.example/hello.png", "mimeType": "image/png", "sizes": ["48x48"]}],
+        "_meta": {"example.app/kind": "greeting"},
+    }
+
+
+def test_the_docstring_is_the_description() -> None:
+    toolbox = Toolbox()
+    toolbox.tool(Greeting, reads_only=True)(greet)
+
+    assert toolbox.tools["greet"].description == "Greet somebody.\n\nUse it kindly."
+
+
+def silent(ctx: Context, *, name: str) -> str:
+    return name
+
+
+def no_context(*, name: str) -> str:
+    """Greet."""
+    return name
+
+
+def other_name(ctx: Context, *, who: str) -> str:
+    """Greet."""
+    return who
+
+
+def anything(ctx: Context, **given: object) -> str:
+    """Take whatever is given."""
+    return str(given)
+
+
+def wants_more(ctx: Context, *, name: str, mood: str) -> str:
+    """Greet."""
+    return name + mood
+
+
+@pytest.mark.parametrize(
+    ("handler", "options", "error", "says"),
+    [
+        (greet, {"reads_only": False}, TypeError, "must say destructive=True or destructive=False"),
+        (greet, {"reads_only": True, "destructive": True}, ValueError, "cannot be destructive"),
+        (greet, {"reads_only": True, "name": "say hello"}, ValueError, "'say hello' cannot name a tool"),
+        (greet, {"reads_only": True, "name": "x" * 65}, ValueError, "cannot name a tool"),
+        (greet, {"reads_only": True, "limit": "often"}, ValueError, "must look like 10/minute"),
+        (greet, {"reads_only": True, "timeout_s": 0}, ValueError, "more than 0 seconds"),
+        (greet, {"reads_only": True, "hidden_by": {"region"}}, ValueError, "cannot be hidden by region"),
+        (silent, {"reads_only": True}, TypeError, "needs a docstring"),
+        (no_context, {"reads_only": True}, TypeError, "must take the context as its first argument"),
+        (other_name, {"reads_only": True}, TypeError, "does not take 'name'"),
+        (wants_more, {"reads_only": True}, TypeError, "needs 'mood', which its schema does not declare"),
+        (greet, {"reads_only": True, "output": set}, TypeError, "a schema is a marshmallow Schema"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_declaration(
+    handler: Any, options: dict[str, Any], error: type[Exception], says: str
+) -> None:
+    toolbox = Toolbox()
+
+    with pytest.raises(error, match=says):
+        toolbox.tool(Greeting, **options)(handler)
+    assert toolbox.tools == {}
+
+
+@pytest.mark.parametrize(
+    ("schema", "says"),
+    [
+        ({"name": fields.Str()}, "is optional, so give it load_default"),
+        ({"the-name": fields.Str(required=True)}, "'the-name' cannot be a keyword"),
+        ({"class": fields.Str(required=True)}, "'class' cannot be a keyword"),
+        ("Greeting", "a schema is a marshmallow Schema"),
+        ({"name": "string"}, "a schema is a marshmallow Schema"),
+        (Greeting(many=True), "one object, not many"),
+    ],
+)
+def test_schemas_that_cannot_work_are_refused_at_declaration(schema: Any, says: str) -> None:
+    with pytest.raises(TypeError, match=says):
+        Toolbox().tool(schema, reads_only=True)(greet)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [
+        ({"name": fields.Str(required=True, metadata={"x_mcp_header": ""})}, "letters, digits and dashes"),
+        ({"name": fields.Str(required=True, metadata={"x_mcp_header": "a b"})}, "letters, digits and dashes"),
+        ({"name": fields.Float(required=True, metadata={"x_mcp_header": "Name"})}, "string, integer or boolean"),
+        ({"name": fields.List(fields.Str(metadata={"x_mcp_header": "A"}), required=True)}, "through properties alone"),
+        (
+            {
+                "name": fields.Str(required=True, metadata={"x_mcp_header": "A"}),
+                "b": fields.Str(load_default="", metadata={"x_mcp_header": "a"}),
+            },
+            "a header twice",
+        ),
+    ],
+)
+def test_header_marks_for_which_clients_would_drop_the_tool(parts: Any, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Toolbox().tool(parts, reads_only=True)(anything)
+
+
+def test_a_name_can_be_taken_once() -> None:
+    toolbox = Toolbox()
+    toolbox.tool(Greeting, reads_only=True)(greet)
+
+    with pytest.raises(ValueError, match="there is a tool named greet already"):
+        toolbox.tool(Greeting, reads_only=True)(greet)
+
+
+def test_toolboxes_are_put_together_in_order_and_changed_at_run_time() -> None:
+    one, two = Toolbox(), Toolbox()
+    one.tool(Greeting, reads_only=True, name="b")(greet)
+    two.tool(Greeting, reads_only=True, name="a")(greet)
+
+    both = Toolbox().include(one, two)
+    revision = both.revision
+    before = both.tools
+    both.remove("b")
+
+    assert (list(before), list(both.tools)) == (["b", "a"], ["a"])
+    assert both.revision > revision
+    assert list(one.tools) == ["b"]
+
+
+def test_a_tool_added_at_run_time_is_listed_at_once(serve: Any) -> None:
+    toolbox = Toolbox()
+    server = serve(toolbox)
+    assert server.listed() == {}
+
+    toolbox.tool(Greeting, reads_only=True)(greet)
+    assert list(server.listed()) == ["greet"]
+
+    toolbox.remove("greet")
+    assert server.listed() == {}
+
+
+def test_an_unlisted_tool_can_be_called(serve: Any) -> None:
+    toolbox = Toolbox()
+    toolbox.tool(Greeting, reads_only=True, listed=False)(greet)
+    server = serve(toolbox)
+
+    assert server.listed() == {}
+    assert server.call("greet", {"name": "Ada"}) == {"content": [{"type": "text", "text": "Hello, Ada!"}]}
