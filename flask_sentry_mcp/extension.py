@@ -127,6 +127,7 @@ class SentryMCP:
             origins=origin_rule(settings.public_origin, settings.allowed_hosts, settings.allowed_origins),
             instructions=self._instructions,
             version=release,
+            skills=self._skills,
         )
         return State(settings, store, limits, regions, provider, endpoint)
 

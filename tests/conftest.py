@@ -27,7 +27,7 @@ def sandbox(_sandbox: Sandbox) -> Iterator[Sandbox]:
 @pytest.fixture
 def app(sandbox: Sandbox) -> Flask:
     """An application with the whole extension, on the sandbox, with a store in memory."""
-    app = Flask("tests")
+    app = Flask("app")
     app.config.update(settings_for(sandbox))
     SentryMCP(app)
     return app

@@ -1,5 +1,8 @@
 """flask sentry-mcp: what an operator sees; never a secret."""
 
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from flask import Flask
@@ -11,7 +14,7 @@ from flask_sentry_mcp.testing import settings_for
 
 
 def application(sandbox: Sandbox, **changes: Any) -> Flask:
-    app = Flask("tests")
+    app = Flask("app")
     app.config.update(settings_for(sandbox) | changes)
     SentryMCP(app)
     return app
@@ -69,12 +72,35 @@ def test_doctor_tells_when_sentry_cannot_be_reached(sandbox: Sandbox) -> None:
     assert "Check SENTRY_HOST." in shown.output
 
 
-def test_doctor_tells_when_the_clock_is_wrong(app: Flask) -> None:
-    with clock.shifted(120):
+class LateClock(BaseHTTPRequestHandler):
+    """A Sentry whose clock is two minutes behind ours."""
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string(clock.now() - 120)
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+def test_doctor_tells_when_the_clock_is_wrong(sandbox: Sandbox) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), LateClock) as server:
+        threading.Thread(target=server.serve_forever).start()
+        app = application(sandbox, SENTRY_HOST=f"127.0.0.1:{server.server_port}")
+
         shown = app.test_cli_runner().invoke(args=["sentry-mcp", "doctor"])
 
+        server.shutdown()
     assert shown.exit_code == 1
-    assert "differ by 120 s" in shown.output or "differ by 119 s" in shown.output or "differ by 121 s" in shown.output
+    assert re.search(r"fault Our clock and Sentry's differ by 1(19|20|21) s\.", shown.output)
+    assert "Sentry's token endpoint did not say whether it knows the OAuth application." in shown.output
 
 
 def test_doctor_tells_when_the_store_is_gone(sandbox: Sandbox, tmp_path: Any) -> None:

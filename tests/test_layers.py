@@ -26,11 +26,13 @@ ARROWS: dict[str, set[str]] = {
     "context": {"sentry"},
     "mcp": {"config", "security", "context", "signals", "skills"},
     "oauth": {"config", "security", "context", "signals", "skills", "store", "sentry"},
-    "tools": {"context", "skills", "mcp.tool", "sentry", "render"},
+    "tools": {"context", "skills", "mcp.tool", "sentry", "render", "security.slugs"},
+    "doctor": {"config", "sentry", "store"},
     "sandbox": set(),
 }
 SWITCHBOARD = {"__init__", "extension", "cli", "testing"}  # may import everything
-FLASK_FILES = {"extension", "cli", "testing", "mcp.views", "oauth.views"}  # the only ones that know Flask, besides ...
+# the only ones that know Flask (limits: flask-limiter counts on an application of its own), besides ...
+FLASK_FILES = {"extension", "cli", "testing", "mcp.views", "oauth.views", "security.limits"}
 FLASK_ROOMS = {"sandbox"}  # ... the sandbox, which is an application of its own
 
 Import = tuple[str, str, int]
