@@ -1,12 +1,9 @@
 """What the issue list's search terms mean. The syntax is in ``query``."""
 
 import re
-from datetime import UTC, datetime
 
-from .. import clock
-from .query import QuerySyntaxError, Term, compares, equals, free_text, holds, parse, terms
+from .query import DATE_FORMS, QuerySyntaxError, Term, compares, dated, equals, free_text, holds, is_date, parse, terms
 from .records import Issue, User
-from .wire import UNIT_S
 
 STATES = {
     "unresolved": ("status", "unresolved"),
@@ -22,7 +19,6 @@ STATES = {
 FLAGS = ("assigned", "unassigned", "for_review", "linked", "unlinked")
 NUMBERS = ("timesSeen", "userCount", "issue.id", "issue.seer_actionability")
 DATES = ("firstSeen", "lastSeen")
-DATE_FORMS = "Expected +/-duration (e.g. +1h) or ISO 8601-like (e.g. 2026-01-01)."
 
 
 class IssueSearch:
@@ -52,7 +48,7 @@ class IssueSearch:
             return any(compares(number, term.op, float(term.value)) for number in numbers)
         if term.key in DATES:
             at = issue.first_seen if term.key == "firstSeen" else issue.last_seen
-            return _dated(at, term)
+            return dated(at, term)
         if term.value == "latest" and term.key in ("release", "firstRelease"):
             return f"{issue.project.slug}@2.8.1" in _values(issue, term.key)
         return any(equals(have, value) for have in _values(issue, term.key) for value in term.values)
@@ -78,7 +74,7 @@ def _check(term: Term) -> None:
             raise QuerySyntaxError(
                 f"{term.key}: Invalid number: {value}. Expected number then optional k, m, or b suffix."
             )
-        if term.key in DATES and not re.fullmatch(r"[+-]\d+[smhdw]|\d{4}-\d\d-\d\d.*", value):
+        if term.key in DATES and not is_date(value):
             raise QuerySyntaxError(f"{term.key}: Invalid date: {value}. {DATE_FORMS}")
 
 
@@ -98,18 +94,6 @@ def _is(issue: Issue, value: str) -> bool:
 def _mentions(issue: Issue, words: str) -> bool:
     text = " ".join(str(part) for part in (issue.title, issue.culprit, *issue.metadata.values()))
     return words.lower() in text.lower()
-
-
-def _dated(at: float, term: Term) -> bool:
-    """``-24h``: within the last day; ``+24h``: longer ago. Dates compare as text of the same length."""
-    value = term.value
-    if value[0] in "+-":
-        boundary = clock.now() - int(value[1:-1]) * UNIT_S[value[-1]]
-        return at >= boundary if value[0] == "-" else at <= boundary
-    moment = datetime.fromtimestamp(at, UTC).isoformat()[: len(value)]
-    return {">": moment > value, ">=": moment >= value, "<": moment < value, "<=": moment <= value}.get(
-        term.op, moment == value
-    )
 
 
 def _values(issue: Issue, key: str) -> list[str]:

@@ -6,8 +6,13 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 
+from .. import clock
+
+DATE_FORMS = "Expected +/-duration (e.g. +1h) or ISO 8601-like (e.g. 2026-01-01)."
+UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<paren>[()])
@@ -104,6 +109,22 @@ def equals(value: object, wanted: str) -> bool:
 
 def compares(value: float, op: str, bound: float) -> bool:
     return {">": value > bound, ">=": value >= bound, "<": value < bound, "<=": value <= bound}.get(op, value == bound)
+
+
+def is_date(value: str) -> bool:
+    return re.fullmatch(r"[+-]\d{1,5}[smhdw]|\d{4}-\d\d-\d\d.*", value) is not None
+
+
+def dated(at: float, term: Term) -> bool:
+    """``-24h``: within the last day; ``+24h``: longer ago. Dates compare as text, as far as they are given."""
+    value = term.value
+    if value[0] in "+-":
+        boundary = clock.now() - int(value[1:-1]) * UNIT_S[value[-1]]
+        return at >= boundary if value[0] == "-" else at <= boundary
+    moment = datetime.fromtimestamp(at, UTC).isoformat()[: len(value)]
+    return {">": moment > value, ">=": moment >= value, "<": moment < value, "<=": moment <= value}.get(
+        term.op, moment == value
+    )
 
 
 # -- reading --------------------------------------------------------------------------------------------------------

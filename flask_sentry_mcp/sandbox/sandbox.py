@@ -37,7 +37,8 @@ class Sandbox:
     ``with Sandbox(redirect_uris=["http://127.0.0.1:5000/oauth/callback"]) as sandbox:`` starts and stops it. It has
     three addresses: the control host (*ports[0]*) and the regions us and de; 0 means any free port. With
     *self_hosted* there is one address, no regions endpoint and no links. *rate_limit* is requests per second, person
-    and endpoint (None: counted, never refused). *token_life_s* None: tokens do not expire.
+    and endpoint (None: counted, never refused). *token_life_s* None: tokens do not expire. A run of Seer takes
+    *seer_takes_s*.
     """
 
     client_id = CLIENT_ID
@@ -53,6 +54,7 @@ class Sandbox:
         token_life_s: float | None = TOKEN_LIFE_S,
         self_hosted: bool = False,
         rate_limit: int | None = None,
+        seer_takes_s: float = 6.0,
     ) -> None:
         uris = tuple(redirect_uris)
         applications = (
@@ -65,6 +67,7 @@ class Sandbox:
             addresses=Addresses(),
             seed=seed,
             rate_limit=rate_limit,
+            seer_takes_s=seer_takes_s,
         )
         self._self_hosted = self_hosted
         self._ports = ports

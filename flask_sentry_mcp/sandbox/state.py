@@ -25,13 +25,16 @@ class Addresses:
 
 @dataclass(slots=True)
 class State:
-    """One sandbox. ``rate_limit`` is requests per second, person and endpoint; None: counted, never refused."""
+    """One sandbox. ``rate_limit`` is requests per second, person and endpoint; None: counted, never refused.
+    ``seer_takes_s`` is how long a run of Seer takes.
+    """
 
     world: World
     credentials: Credentials
     addresses: Addresses
     seed: int
     rate_limit: int | None = None
+    seer_takes_s: float = 6.0
     faults: Faults = field(default_factory=Faults)
     log: RequestLog = field(default_factory=RequestLog)
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 from flask import Response, request
 
 from .. import clock
+from .query import UNIT_S
 
 Json = dict[str, Any]
 Row = TypeVar("Row")
 NOT_FOUND = "The requested resource does not exist"
 FORBIDDEN = "You do not have permission to perform this action."
-UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 MAX_PAGE = 100
 
 

@@ -1,6 +1,6 @@
 """Sentry's REST API under ``/api/0/``, a file for each noun."""
 
-from . import account, events, explore, issues, organizations, projects, replays, seer, teams, traces, updates
+from . import account, events, explore, issues, organizations, projects, releases, replays, seer, teams, traces, updates
 
 BLUEPRINTS = (
     account.blueprint,
@@ -12,6 +12,7 @@ BLUEPRINTS = (
     events.blueprint,
     traces.blueprint,
     explore.blueprint,
+    releases.blueprint,
     replays.blueprint,
     seer.blueprint,
 )

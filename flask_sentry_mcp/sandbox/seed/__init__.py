@@ -3,7 +3,7 @@
 import random
 
 from ..world import World
-from . import issues, landmarks, places
+from . import issues, landmarks, places, releases, runs, telemetry, traces
 
 
 def plant(seed: int, epoch: float) -> World:
@@ -13,4 +13,9 @@ def plant(seed: int, epoch: float) -> World:
     places.fill(world)
     issues.fill(world, chance)
     landmarks.fill(world, chance)
+    traces.fill(world, chance)
+    releases.fill(world)
+    telemetry.fill(world, chance)
+    telemetry.fill_replays(world, chance)
+    runs.fill(world)
     return world
