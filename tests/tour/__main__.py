@@ -1,0 +1,30 @@
+"""``make tour``: prints the transcript; ends with 1 on any difference."""
+
+import logging
+import sys
+
+import anyio
+
+from .route import ERAS, walk
+from .server import example_app
+from .transcript import Difference, Transcript
+
+
+def main() -> int:
+    logging.getLogger("mcp").setLevel(logging.ERROR)  # it would tell at each call that unlisted tools are unlisted
+    transcript = Transcript(sys.stdout)
+    try:
+        with example_app() as (base_url, said):
+            transcript.title(f"A tour of flask-sentry-mcp at {base_url}")
+            transcript.note(said.strip())
+            for era in ERAS:
+                anyio.run(walk, base_url, era, transcript)
+    except Difference as difference:
+        print(f"\nThe tour ended early: {difference}", file=sys.stderr)
+        return 1
+    transcript.end()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The example application as its own process, with its sandbox, on free ports and in a folder of its own."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+STARTS_WITHIN_S = 60
+ROOT = Path(__file__).parent.parent.parent
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def example_app() -> Iterator[tuple[str, str]]:
+    """``python -m example_app``: its address and what it printed until it was ready; ended by Ctrl-C."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SENTRY_", "COOKIE_"))}
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "example_app", "--port", str(port), "--instance", folder]
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        try:
+            yield f"http://127.0.0.1:{port}", _read_until_ready(process)
+        finally:
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=20)
+        if process.returncode not in (0, -signal.SIGINT):
+            raise RuntimeError(f"the server ended with {process.returncode}:\n{output}")
+
+
+def _read_until_ready(process: "subprocess.Popen[str]") -> str:
+    """What the server says up to the last thing to paste. Raises RuntimeError when it does not get there."""
+    assert process.stdout is not None
+    said: list[str] = []
+    until = time.monotonic() + STARTS_WITHIN_S
+    for line in process.stdout:
+        said.append(line)
+        if "Ctrl-C ends it" in line:
+            return "".join(said)
+        if time.monotonic() > until:
+            break
+    raise RuntimeError("the server did not start:\n" + "".join(said))

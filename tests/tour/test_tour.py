@@ -1,0 +1,38 @@
+"""B1: a real MCP client, the official one, completes the way from 401 to revocation, in both protocol eras."""
+
+import io
+from collections.abc import Iterator
+
+import anyio
+import pytest
+
+from .route import ERAS, Era, walk
+from .server import example_app
+from .transcript import Difference, Transcript
+
+
+@pytest.fixture(scope="module")
+def base_url() -> Iterator[str]:
+    with example_app() as (url, _):
+        yield url
+
+
+@pytest.mark.parametrize("era", ERAS, ids=lambda era: era.version)
+def test_the_official_client_completes_the_tour(base_url: str, era: Era) -> None:
+    """B1: client, our authorization server, Sentry's OAuth, Sentry's API, and back: every step as it has to be."""
+    transcript = io.StringIO()
+
+    anyio.run(walk, base_url, era, Transcript(transcript))
+
+    assert "✗" not in transcript.getvalue()
+    assert "the access token died with it" in transcript.getvalue()
+
+
+def test_a_difference_ends_the_tour() -> None:
+    """The test of this test: a check that does not hold is printed and raised."""
+    out = io.StringIO()
+
+    with pytest.raises(Difference, match="water is dry; instead: 'wet'"):
+        Transcript(out).check(False, "water is dry", "wet")
+
+    assert "✗ water is dry" in out.getvalue()
