@@ -98,7 +98,7 @@ def _telling(frames: list[Json], platform: str) -> Iterator[str]:
     if not own:
         return
     frame = own[-1]
-    yield f"At {_line(frame, platform).strip()}"
+    yield f"At {_line(frame, platform).strip().removeprefix('at ')}"
     for at, code in _context(frame):
         if abs(at - _line_number(frame)) <= AROUND:
             yield f"{'->' if at == _line_number(frame) else '  '} {at} | {code}"

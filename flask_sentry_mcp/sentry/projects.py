@@ -25,6 +25,23 @@ def get_project(sentry: SentryClient, org: str, project: str, *, region_url: Reg
     return found if isinstance(found, dict) else {}
 
 
+def list_teams(
+    sentry: SentryClient, org: str, *, query: str | None, limit: int, region_url: Region
+) -> list[dict[str, Any]]:
+    """Teams of *org*: ``[{"id": "7", "slug": "web", ...}]``, at most *limit*.
+
+    Source: https://docs.sentry.io/api/teams/list-an-organizations-teams/
+    """
+    params = {"per_page": limit, "query": query, "detailed": 0}
+    return sentry.get_page("organizations", org, "teams", params=params, region_url=region_url).items
+
+
+def team_id(sentry: SentryClient, org: str, slug: str, *, region_url: Region) -> str | None:
+    """The number of the team with this *slug*, None when there is none that this person can see."""
+    found = list_teams(sentry, org, query=slug, limit=100, region_url=region_url)
+    return next((str(one["id"]) for one in found if isinstance(one, dict) and one.get("slug") == slug), None)
+
+
 def project_id(sentry: SentryClient, org: str, slug_or_id: str | None, *, region_url: Region) -> str | None:
     """The numeric id that searches need; digits are taken as one already, None stays None."""
     if slug_or_id is None or slug_or_id.isdecimal():

@@ -153,7 +153,7 @@ def _gather(ctx: Context, reference: IssueReference, event_id: str) -> render.De
 def _second_round(
     ctx: Context, reference: IssueReference, issue: dict[str, Any], event: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Replays, the trace's conversations and, for what is no error, the trace; whatever fails is left out."""
+    """Replays, the trace's conversations and, for a slow transaction, the trace; whatever fails is left out."""
     number, is_error = str(issue.get("id") or ""), issue.get("issueCategory", "error") == "error"
     calls: dict[str, Any] = {}
     if number.isdecimal():
@@ -162,7 +162,7 @@ def _second_round(
     if trace_id:
         org, region = reference.organization_slug, reference.region_url
         calls["conversations"] = partial(traces.list_conversations, ctx.sentry, org, trace_id, region_url=region)
-        if event and event.get("type") != "error":
+        if event and event.get("type") == "transaction":
             calls["trace"] = partial(traces.get_trace, ctx.sentry, org, trace_id, region_url=region)
     if event:
         calls["code_url"] = partial(sentry.find_code, ctx.sentry, reference, issue, event)

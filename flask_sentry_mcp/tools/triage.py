@@ -12,6 +12,7 @@ from ..render.pieces import actor, word
 from ..sentry import issues as sentry
 from ..sentry.account import get_user
 from ..sentry.links import IssueReference, WebLinks, issue_reference
+from ..sentry.projects import team_id
 from ..skills import TRIAGE
 from . import fields, ignoring
 from .issues import check_project
@@ -69,7 +70,7 @@ def update_issue(
     wanted = ignoring.asked(status, **ignore)
     issue = sentry.get_issue(ctx.sentry, reference)
     check_project(ctx, issue)
-    changes = _status_changes(issue, status, wanted) | _assignee_changes(ctx, issue, assigned_to)
+    changes = _status_changes(issue, status, wanted) | _assignee_changes(ctx, reference, issue, assigned_to)
     updated = {**issue, **sentry.update_issue(ctx.sentry, reference, changes)} if changes else issue
     links = WebLinks(ctx.sentry.regions, reference.organization_slug)
     return render.update(
@@ -99,18 +100,33 @@ def _status_changes(issue: Mapping[str, Any], status: str | None, wanted: ignori
     return {"status": status} | (wanted or ignoring.Ignoring(ignoring.UNTIL_ESCALATING)).changes()
 
 
-def _assignee_changes(ctx: Context, issue: Mapping[str, Any], assigned_to: str | None) -> dict[str, Any]:
+def _assignee_changes(
+    ctx: Context, reference: IssueReference, issue: Mapping[str, Any], assigned_to: str | None
+) -> dict[str, Any]:
     """What to send so that *issue* is theirs; nothing when it is."""
     if assigned_to is None:
         return {}
     if assigned_to == "me":
         assigned_to = f"user:{ctx.user_id or get_user(ctx.sentry).get('id')}"
-    holder = issue.get("assignedTo") or {}
-    if not isinstance(holder, Mapping):
+    if assigned_to in _names_of(issue.get("assignedTo")):
+        return {}
+    kind, _, slug = assigned_to.partition(":")
+    if kind != "team" or slug.isdecimal():
         return {"assignedTo": assigned_to}
+    number = team_id(ctx.sentry, reference.organization_slug, slug, region_url=reference.region_url)
+    if number is None:
+        raise InvalidInput("There is no such team. find_teams lists the teams of the organization.")
+    return {"assignedTo": f"team:{number}"}
+
+
+def _names_of(holder: object) -> list[str]:
+    """How a call may name the one to whom an issue is assigned; nobody is the empty text."""
+    if not holder:
+        return [""]
+    if not isinstance(holder, Mapping):
+        return []
     kind = holder.get("type")
-    names = [f"{kind}:{holder.get('id')}"] + ([f"team:{holder.get('name')}"] if kind == "team" else [])
-    return {} if assigned_to in (names if holder else [""]) else {"assignedTo": assigned_to}
+    return [f"{kind}:{holder.get('id')}"] + ([f"team:{holder.get('name')}"] if kind == "team" else [])
 
 
 def shown_status(issue: Mapping[str, Any]) -> str:
