@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from .. import clock
-from . import api, control
+from . import api, control, webpages
 from .access import limit_headers
 from .faults import API_ROOT, Fault, lose
 from .oauth import device, pages, token
@@ -62,7 +62,7 @@ def build(state: State) -> Flask:
     app.extensions["sentry_sandbox"] = state
     counts: dict[tuple[str, str], tuple[int, int]] = {}
     control_only = (pages.blueprint, token.blueprint, device.blueprint)
-    for blueprint in (*control_only, control.blueprint, *api.BLUEPRINTS):
+    for blueprint in (*control_only, webpages.blueprint, control.blueprint, *api.BLUEPRINTS):
         app.register_blueprint(blueprint)
 
     @app.before_request

@@ -170,6 +170,12 @@ class Sandbox:
             raise ValueError(f"unknown scope in {scopes!r}")
         return self._state.credentials.issue(self.users[user], granted, self.client_id, life_s=life_s)
 
+    def reset(self) -> None:
+        """The world as it was seeded, as of now. Tokens stay; faults and the request log are emptied."""
+        self._state.world = seeding.plant(self._state.seed, clock.now())
+        self.faults.clear()
+        self.requests.clear()
+
     def revoke_all(self, user: str = "mira") -> None:
         """As when the person removes the application at Sentry: tokens and approvals end."""
         self._state.credentials.revoke_all(self.users[user])

@@ -98,7 +98,7 @@ def chosen_projects(organization: Organization) -> list[Project]:
     if "-1" in wanted:
         return allowed
     if not wanted:
-        return [project for project in allowed if state().world.is_member_of(me(), project)] or allowed
+        return [project for project in allowed if state().world.is_member_of(me(), project)]
     found = [project for project in allowed if project.id in wanted or project.slug in wanted]
     if len(found) < len(set(wanted)):
         raise refuse(403, FORBIDDEN)

@@ -66,7 +66,8 @@ class Search:
 
     def meta(self) -> Json:
         types = {field: function.type if function else kind_of(field) for field, function in self.columns}
-        units = {name: "millisecond" if kind == "duration" else None for name, kind in types.items()}
+        unit = "nanosecond" if self.dataset == "profiles" else "millisecond"
+        units = {name: unit if kind == "duration" else None for name, kind in types.items()}
         return {"fields": types, "units": units, "dataset": self.dataset, "dataScanned": "full"}
 
     # -- reading --------------------------------------------------------------------------------------------------

@@ -5,8 +5,9 @@ import random
 from ..records import Json, Project
 from ..world import World
 from .issues import HOUR, hex_id, version
-from .landmarks import BIG_TRACE, HOSTILE
+from .landmarks import BIG_TRACE
 from .places import DAY
+from .web_landmarks import HOSTILE
 
 SEVERITIES = (("info", 9), ("info", 9), ("debug", 5), ("warn", 13), ("error", 17))
 SENTENCES = (
