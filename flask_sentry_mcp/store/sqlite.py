@@ -5,10 +5,11 @@ read; the connection behind ``stamp`` never writes, so that its change counter t
 the disk before it is acknowledged (``synchronous=FULL``): a revocation must not come undone when the power fails.
 """
 
+import random
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Engine
@@ -22,9 +23,11 @@ from .sql import MESSAGES, SQLStore
 from .tables import Statement, Statements
 
 POLL_S = 0.03
+PAUSE_S = (0.0002, 0.003)
 
 C = TypeVar("C")
 R = TypeVar("R")
+Bound = Sequence[Any] | Mapping[str, Any]
 Watcher = tuple[sqlite3.Connection, int]
 
 
@@ -69,11 +72,11 @@ class SQLiteStore(SQLStore):
 
     def _read(self, statement: Statement, given: dict[str, Any]) -> list[Any]:
         parameters = statement.bind(given)
-        return self._on(self._readers, lambda connection: connection.execute(statement.sql, parameters).fetchall())
+        return self._on(self._readers, lambda connection: _run(connection, statement.sql, parameters))
 
     def _write(self, statement: Statement, given: dict[str, Any]) -> list[Any]:
         parameters = statement.bind(given)
-        return self._on(self._writer, lambda connection: connection.execute(statement.sql, parameters).fetchall())
+        return self._on(self._writer, lambda connection: _run(connection, statement.sql, parameters))
 
     def _on(self, pool: Pool[C], work: Callable[[C], R]) -> R:
         try:
@@ -88,8 +91,8 @@ class SQLiteStore(SQLStore):
         connection = cast(sqlite3.Connection, borrowed.dbapi_connection)
         connection.isolation_level = None
         connection.row_factory = None
-        connection.execute(f"PRAGMA busy_timeout = {int(PATIENCE_S * 1000)}")
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA busy_timeout = 0")
+        _run(connection, "PRAGMA synchronous = FULL")
         return connection
 
     def _watch(self) -> Watcher:
@@ -98,29 +101,35 @@ class SQLiteStore(SQLStore):
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Write-ahead logging and the schema, whoever else is at it."""
-        _switch_to_wal(connection)
-        tables = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sentry_mcp_schema'").fetchall()
-        execute: schema.Execute = lambda sql: connection.execute(sql).fetchall()  # noqa: E731
+        _run(connection, "PRAGMA journal_mode = WAL")
+        tables = _run(connection, "SELECT 1 FROM sqlite_master WHERE name = 'sentry_mcp_schema'")
+        execute: schema.Execute = lambda sql: _run(connection, sql)  # noqa: E731
         if tables and schema.is_current(schema.version(execute)):
             return
-        connection.execute("BEGIN IMMEDIATE")
+        execute("BEGIN IMMEDIATE")
         schema.migrate(execute, self._engine.dialect)
-        connection.execute("COMMIT")
+        execute("COMMIT")
 
 
 def _data_version(watcher: Watcher) -> int:
     connection, base = watcher
-    return base + int(connection.execute("PRAGMA data_version").fetchall()[0][0])
+    return base + int(_run(connection, "PRAGMA data_version")[0][0])
 
 
-def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """The file remembers it. While another process switches, SQLite says "locked" at once whatever the time-out."""
-    deadline = time.monotonic() + PATIENCE_S
+def _run(connection: sqlite3.Connection, sql: str, parameters: Bound = ()) -> list[Any]:
+    """The rows of one statement. While others hold the file, it asks again and again until its patience ends.
+
+    SQLite's own way to wait sleeps for longer each time, up to 0.1 s. Among many writers that starves the one who has
+    waited longest, and it does not wait at all where another process switches to write-ahead logging.
+    """
+    deadline = None
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchall()
-            return
-        except sqlite3.OperationalError:
+            return connection.execute(sql, parameters).fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            deadline = deadline or time.monotonic() + PATIENCE_S
             if time.monotonic() > deadline:
                 raise
-            time.sleep(0.01)
+        time.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - spreads the writers, guards nothing

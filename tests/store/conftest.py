@@ -55,6 +55,21 @@ def url(backend: str, server: Server | None, tmp_path: Path) -> str:
 
 
 @pytest.fixture
+def every_url(_postgresql: Server, _redis: Server, tmp_path: Path) -> list[str]:
+    """The URLs of four empty stores, one for each backend."""
+    for server in (_postgresql, _redis):
+        server.empty()
+    return ["memory://", f"sqlite:///{tmp_path / 'store.sqlite'}", _postgresql.url, _redis.url]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stores opened from here on give up after one second instead of three."""
+    for module in ("pool", "sqlite", "postgresql", "opening"):
+        monkeypatch.setattr(f"flask_sentry_mcp.store.{module}.PATIENCE_S", 1.0)
+
+
+@pytest.fixture
 def store(url: str) -> Iterator[Store]:
     store = open_store(url)
     yield store

@@ -9,6 +9,7 @@ import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TypedDict
@@ -64,6 +65,10 @@ class Server(ABC):
                 raise RuntimeError((self.folder / "log").read_text())
             time.sleep(0.02)
 
+    def start_if_down(self) -> None:
+        if self._process is None:
+            self.start()
+
     def stop(self) -> None:
         """Shut down in good order; running work is cut off."""
         if self._process is not None:
@@ -85,7 +90,8 @@ class Server(ABC):
     def signal(self, number: int) -> None:
         if self._process is not None and self._process.poll() is None:
             for pid in self._pids():
-                os.kill(pid, number)
+                with suppress(ProcessLookupError):  # a child may end by itself meanwhile
+                    os.kill(pid, number)
 
     def remove(self) -> None:
         self.thaw()
@@ -106,12 +112,17 @@ class PostgreSQL(Server):
 
     def __init__(self) -> None:
         super().__init__("pg")
-        self.url = f"postgresql+psycopg://postgres@/postgres?host={quote(str(self.folder))}"
+        self.url = self.url_at(self.folder)
         self._data = self.folder / "data"
         initdb = [str(POSTGRESQL / "initdb"), "-D", str(self._data), "-U", "postgres", "--auth=trust"]
         subprocess.run(
             [*initdb, "--no-sync", "--encoding=utf8", "--locale=C"], check=True, capture_output=True, **_unprivileged()
         )
+
+    @staticmethod
+    def url_at(folder: Path) -> str:
+        """The URL of the database behind the socket in *folder*."""
+        return f"postgresql+psycopg://postgres@/postgres?host={quote(str(folder))}"
 
     def connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         return psycopg.connect(f"host={self.folder} user=postgres dbname=postgres", autocommit=True, connect_timeout=3)
