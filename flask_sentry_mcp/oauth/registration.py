@@ -7,7 +7,7 @@ section 2 of the RFC lets us replace is replaced, and the answer says what holds
 import hashlib
 import secrets
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -46,6 +46,19 @@ def is_https_url(text: str) -> bool:
     return parts is not None and parts.scheme == "https" and parts.host != ""
 
 
+def _must(is_fine: Callable[[Any], bool]) -> Callable[[Any], None]:
+    """A validator of marshmallow's from a question; the value is not quoted."""
+
+    def check(value: Any) -> None:
+        if not is_fine(value):
+            raise ValidationError("unusable")
+
+    return check
+
+
+_URL = _must(is_https_url)
+
+
 class Metadata(Schema):
     """What a client may say about itself (DCR-2). Unknown members, ids, secrets and keys are left out."""
 
@@ -53,15 +66,15 @@ class Metadata(Schema):
         unknown = EXCLUDE
 
     redirect_uris = fields.List(fields.String(), required=True, validate=validate.Length(1, 10))
-    client_name = fields.String(validate=lambda text: is_name(unicodedata.normalize("NFC", text)))
-    client_uri = fields.String(validate=is_https_url)
-    tos_uri = fields.String(validate=is_https_url)
-    policy_uri = fields.String(validate=is_https_url)
-    logo_uri = fields.String(validate=is_https_url)
+    client_name = fields.String(validate=_must(lambda name: is_name(unicodedata.normalize("NFC", name))))
+    client_uri = fields.String(validate=_URL)
+    tos_uri = fields.String(validate=_URL)
+    policy_uri = fields.String(validate=_URL)
+    logo_uri = fields.String(validate=_URL)
     contacts = fields.List(fields.String(validate=validate.Length(1, 254)), validate=validate.Length(0, 5))
     scope = fields.String(validate=validate.Length(0, 1000))
-    grant_types = fields.List(fields.String(), validate=lambda grants: "authorization_code" in grants)
-    response_types = fields.List(fields.String(), validate=lambda types: "code" in types)
+    grant_types = fields.List(fields.String(), validate=_must(lambda grants: "authorization_code" in grants))
+    response_types = fields.List(fields.String(), validate=_must(lambda types: "code" in types))
     token_endpoint_auth_method = fields.String()
     token_endpoint_auth_methods_supported = fields.List(fields.String())
     application_type = fields.String(validate=validate.OneOf(["native", "web"]))
@@ -151,7 +164,7 @@ def _auth_method(metadata: Mapping[str, Any]) -> str:
 
 def _check_application_type(metadata: Mapping[str, Any]) -> None:
     """A web application with a secret has no business on loopback (SEP-837)."""
-    keeps_secret = metadata["token_endpoint_auth_method"] in AUTH_METHODS[1:]
+    keeps_secret = metadata["token_endpoint_auth_method"] != AUTH_METHODS[0]
     on_loopback = any(urlsplit(uri).scheme == "http" for uri in metadata["redirect_uris"])
     if metadata.get("application_type") == "web" and keeps_secret and on_loopback:
         raise _bad_redirect()

@@ -45,7 +45,9 @@ def make_provider(*, skills: tuple[Skill, ...] = SKILLS, app: Flask | None = Non
         store=MemoryStore(),
         vault=Vault(loaded.vault_keys),
         limits=Limits(secret=loaded.cookie_secret),
-        connections=SentryConnections(Regions(loaded.host, loaded.region_domains, loaded.insecure_http), user_agent="tests"),
+        connections=SentryConnections(
+            Regions(loaded.host, loaded.region_domains, loaded.insecure_http), user_agent="tests"
+        ),
         skills=skills,
     )
     app.register_blueprint(oauth_blueprint(provider), url_prefix=loaded.issuer_path or None)
@@ -75,7 +77,7 @@ class Person:
         client_id: str = answer.get_json()["client_id"]
         return client_id
 
-    def open(self, client_id: str, headers: Mapping[str, str] = HTML, **changes: str | None) -> TestResponse:
+    def open(self, client_id: str | None, headers: Mapping[str, str] = HTML, **changes: str | None) -> TestResponse:
         """Follow the client's link to authorize; a parameter is left out by None."""
         params = {
             "response_type": "code",
