@@ -10,8 +10,10 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from flask import Blueprint, Response, render_template, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
 from ..config import Settings
@@ -276,7 +278,7 @@ def _response(settings: Settings, answer: Answer) -> Response:
         html = render_template(answer.template, **answer.values)
         response = Response(html, answer.status, {**answer.headers, **headers.for_page(html)}, mimetype="text/html")
     else:
-        response = Response(b"", 303, {"Location": answer.location, "Referrer-Policy": "no-referrer"})
+        response = _Redirect(b"", 303, {"Location": answer.location, "Referrer-Policy": "no-referrer"})
     prefix, is_https = _cookie_prefix(settings), settings.public_url.startswith("https:")
     for name in answer.delete_cookies:
         response.delete_cookie(prefix + name, secure=is_https, httponly=True, samesite="Lax")
@@ -290,3 +292,12 @@ def _response(settings: Settings, answer: Answer) -> Response:
             samesite="Lax",
         )
     return response
+
+
+class _Redirect(Response):
+    """A redirect whose address goes out byte for byte: Werkzeug would make ``app:/cb`` of ``app:///cb`` (REDIR-6)."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        headers["Location"] = self.headers["Location"]
+        return headers
