@@ -100,7 +100,7 @@ class Context:
     client_id: str = ""
     user_id: str = ""
     exchange: Exchange = field(default_factory=Silent, repr=False)
-    tools: Tools = field(default_factory=NoTools, repr=False)
+    tools: Tools = field(default_factory=NoTools, repr=False, compare=False)
 
     @property
     def organization_slug(self) -> str | None:

@@ -3,6 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 from .. import signals
@@ -20,6 +22,7 @@ from ..errors import (
 from . import content, messages
 from .endpoint import Server
 from .era import LEGACY, MODERN, SERVER_INFO_KEY, VERSIONS, Headers, Terms, check_headers, check_parameters, terms_of
+from .gateway import Gateway
 from .messages import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Id, Request
 from .visible import VisibleTool
 
@@ -194,11 +197,9 @@ def call_tool(call: Call) -> bytes:
 
 def _run(call: Call, seen: VisibleTool, arguments: dict[str, Any]) -> tuple[bytes, str]:
     """The encoded result of one call, and its outcome: ``ok``, ``error`` or an error's code."""
-    tool, context = seen.tool, call.context
+    tool = seen.tool
     try:
-        if tool.limit is not None:
-            call.server.endpoint.limits.hit(tool.limit, "tool", tool.name, context.grant_id)
-        returned = tool.handler(context, **seen.keywords(context, arguments))
+        returned = _guarded(call, seen, arguments)
         if type(returned) is str and tool.output is None:
             return complete_text(call, returned), "ok"
         members = content.call_result(returned, tool.output)
@@ -217,6 +218,30 @@ def _run(call: Call, seen: VisibleTool, arguments: dict[str, Any]) -> tuple[byte
         return complete(call, content.error_result(_unexpected(f"tool {tool.name}"))), error.code
     except (Exception, SystemExit):  # noqa: BLE001 - a tool is somebody else's code: anything may come out, nothing may pass
         return complete(call, content.error_result(_unexpected(f"tool {tool.name}"))), "server_error"
+
+
+def _guarded(call: Call, seen: VisibleTool, arguments: dict[str, Any]) -> Any:
+    """What the tool returns: its own limit, what the connection fixes and its schema come first."""
+    context, tool = call.context, seen.tool
+    if tool.limit is not None:
+        call.server.endpoint.limits.hit(tool.limit, "tool", tool.name, context.grant_id)
+    keywords = seen.keywords(context, arguments)
+    gateway = Gateway(call.server.views, context, partial(_nested, call))
+    return tool.handler(replace(context, tools=gateway), **keywords)
+
+
+def _nested(call: Call, seen: VisibleTool, arguments: dict[str, Any]) -> Any:
+    """As ``_guarded``, for a tool that another one runs: those who keep watch are told of it as well."""
+    started, outcome = time.perf_counter(), "server_error"
+    try:
+        returned = _guarded(call, seen, arguments)
+        outcome = "ok"
+        return returned
+    except SentryMCPError as error:
+        outcome = error.code
+        raise
+    finally:
+        _tell(call, seen, outcome, (time.perf_counter() - started) * 1000)
 
 
 def _tell(call: Call, seen: VisibleTool, outcome: str, duration_ms: float) -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -59,5 +60,6 @@ class Caller:
         return set(self._views.of(self._context()).tools)
 
     def _run(self, context: Context, seen: VisibleTool, arguments: dict[str, Any]) -> Any:
-        context = dataclasses.replace(context, tools=Gateway(self._views, context, self._run))
+        gateway = Gateway(self._views, context, partial(self._run, context))
+        context = dataclasses.replace(context, tools=gateway)
         return seen.tool.handler(context, **seen.keywords(context, arguments))
