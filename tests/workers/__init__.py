@@ -1,0 +1,1 @@
+"""The whole application under several gunicorn workers, on each store."""
