@@ -6,7 +6,6 @@ So a fork waits until every connection is back and closes them; both sides open 
 
 import os
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -36,6 +35,7 @@ class Pool(Generic[C]):
         self._returned = threading.Condition()
         self._idle: list[C] = []
         self._lent = 0
+        self._is_forking = False
         _keep_from_forks(self)
 
     def run(self, work: Callable[[C], R]) -> R:
@@ -64,8 +64,8 @@ class Pool(Generic[C]):
 
     def _lend(self) -> C:
         with self._returned:
-            if self._limit is not None and self._lent >= self._limit:
-                self._wait_until(lambda: self._lent < (self._limit or 0))
+            if self._is_forking or self._lent == self._limit:
+                self._wait_until(lambda: not self._is_forking and self._lent != self._limit)
             self._lent += 1
             connection = self._idle.pop() if self._idle else None
         try:
@@ -86,7 +86,7 @@ class Pool(Generic[C]):
                 self._idle.append(connection)
             else:
                 surplus = connection
-            self._returned.notify()
+            self._returned.notify_all()
         if surplus is not None:
             self._close(surplus)
 
@@ -98,18 +98,20 @@ class Pool(Generic[C]):
 
     def before_fork(self) -> None:
         self._returned.acquire()
-        deadline = time.monotonic() + PATIENCE_S
-        while self._lent and time.monotonic() < deadline:
-            self._returned.wait(0.1)
+        self._is_forking = True
+        self._returned.wait_for(lambda: self._lent == 0, PATIENCE_S)
         for connection in self._idle:
             self._close(connection)
         self._idle.clear()
 
     def after_fork_in_parent(self) -> None:
+        self._is_forking = False
+        self._returned.notify_all()
         self._returned.release()
 
     def after_fork_in_child(self) -> None:
         self._returned = threading.Condition()
+        self._is_forking = False
         self._lent = 0  # what another thread of the parent still held is nobody's here, and stays untouched
 
 

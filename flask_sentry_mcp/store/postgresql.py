@@ -120,12 +120,16 @@ class PostgreSQLStore(SQLStore):
         borrowed = self._engine.raw_connection()
         borrowed.detach()
         connection = cast(Connection, borrowed.dbapi_connection)
-        connection.rollback()
-        connection.autocommit = True
-        connection.execute(f"SET statement_timeout = {int(PATIENCE_S * 1000)}")
-        if not self._has_schema:
-            self._look_after_schema(connection)
-            self._has_schema = True
+        try:
+            connection.rollback()
+            connection.autocommit = True
+            connection.execute(f"SET statement_timeout = {int(PATIENCE_S * 1000)}")
+            if not self._has_schema:
+                self._look_after_schema(connection)
+                self._has_schema = True
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _look_after_schema(self, connection: Connection) -> None:

@@ -33,26 +33,26 @@ def initial(dialect: Dialect) -> list[str]:
 MIGRATIONS: tuple[Migration, ...] = (initial,)
 
 
-def is_current(found: int, migrations: Sequence[Migration] = MIGRATIONS) -> bool:
+def is_current(found: int) -> bool:
     """Whether nothing is left to do. Raises: ConfigurationError when a newer release has been here."""
-    if found > len(migrations):
+    if found > len(MIGRATIONS):
         raise ConfigurationError(
-            [f"SENTRY_MCP_STORE holds schema {found}; this release knows {len(migrations)}. Install a newer one."]
+            [f"SENTRY_MCP_STORE holds schema {found}; this release knows {len(MIGRATIONS)}. Install a newer one."]
         )
-    return found == len(migrations)
+    return found == len(MIGRATIONS)
 
 
-def migrate(execute: Execute, dialect: Dialect, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+def migrate(execute: Execute, dialect: Dialect) -> None:
     """Bring the schema up to date. The caller holds the lock and an open transaction, which it commits."""
     execute(str(CreateTable(schema_version, if_not_exists=True).compile(dialect=dialect)))
     found = version(execute)
-    if is_current(found, migrations):
+    if is_current(found):
         return
-    for migration in migrations[found:]:
+    for migration in MIGRATIONS[found:]:
         for statement in migration(dialect):
             execute(statement)
     execute(f"DELETE FROM {schema_version.name}")  # noqa: S608 - a constant
-    execute(f"INSERT INTO {schema_version.name} (version) VALUES ({len(migrations)})")  # noqa: S608 - constants
+    execute(f"INSERT INTO {schema_version.name} (version) VALUES ({len(MIGRATIONS)})")  # noqa: S608 - constants
 
 
 def version(execute: Execute) -> int:

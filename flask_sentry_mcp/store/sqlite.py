@@ -91,8 +91,12 @@ class SQLiteStore(SQLStore):
         connection = cast(sqlite3.Connection, borrowed.dbapi_connection)
         connection.isolation_level = None
         connection.row_factory = None
-        connection.execute("PRAGMA busy_timeout = 0")
-        _run(connection, "PRAGMA synchronous = FULL")
+        try:
+            connection.execute("PRAGMA busy_timeout = 0")
+            _run(connection, "PRAGMA synchronous = FULL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _watch(self) -> Watcher:
