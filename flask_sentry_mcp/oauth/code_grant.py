@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc7636 import CodeChallenge, create_s256_code_challenge
 
@@ -18,7 +18,7 @@ from .. import clock, signals
 from ..errors import OAuthError, SealBroken
 from .authlib_views import ClientView, CodeView
 from .client_authentication import BASIC, NONE, POST
-from .grants import CODE, Held, end, new_token, read, suspect, swap, token_hash
+from .grants import CODE, Held, end, forget, new_token, read, suspect, swap, token_hash
 from .issuing import Issue, with_first_tokens
 from .provider import Provider
 from .records import Code, Grant
@@ -149,7 +149,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is not
         ids = {"client_id": view.code.client_id, "grant_id": view.code.grant_id}
         suspect(self.provider, "code_replay", **ids)
         if is_verifier(self.request.form.get("code_verifier", ""), view.code.code_challenge):
-            _await_collection(self.provider, view.code.grant_id)
+            _await_collection(self.provider, view.code)
             end(self.provider, view.code.grant_id, "code_replay")
         raise OAuthError("invalid_grant", "The authorization code has been used.", "replay")
 
@@ -175,7 +175,11 @@ class Pkce(CodeChallenge):  # type: ignore[misc]  # Authlib is not typed
         if not grant.request.form.get("code_verifier"):
             raise OAuthError("invalid_request", "The parameter code_verifier is missing.")
         grant.claim_code()
-        super().validate_code_verifier(grant, result)
+        try:
+            super().validate_code_verifier(grant, result)
+        except InvalidGrantError:
+            forget(grant.provider, grant.request.authorization_code.code.grant_id)  # nobody can collect it any more
+            raise
 
     def get_authorization_code_challenge_method(self, authorization_code: CodeView) -> str:
         """Always S256; no other is ever stored."""
@@ -197,11 +201,11 @@ def is_verifier(verifier: str, challenge: str) -> bool:
     return hmac.compare_digest(create_s256_code_challenge(verifier), challenge)
 
 
-def _await_collection(provider: Provider, grant_id: str) -> None:
+def _await_collection(provider: Provider, code: Code) -> None:
     """Let the exchange that was first come to its end; it may still be at work in another process."""
-    deadline = time.monotonic() + COLLECT_S
-    while time.monotonic() < deadline:
-        held = read(provider, grant_id)
+    until = (code.used_at or clock.now()) + COLLECT_S
+    while clock.now() < until:
+        held = read(provider, code.grant_id)
         if held is None or held.grant.is_ended or held.grant.access:
             return
         time.sleep(0.02)

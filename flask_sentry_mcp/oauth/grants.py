@@ -97,6 +97,11 @@ def create(provider: Provider, grant: Grant, *, ttl_s: float) -> None:
     provider.store.put(GRANT, grant.id, _bytes(grant), ttl_s=ttl_s, owner=grant.user_id)
 
 
+def forget(provider: Provider, grant_id: str) -> None:
+    """Drop a grant that was never collected; one that was is ended instead."""
+    provider.store.delete(GRANT, grant_id)
+
+
 def swap(provider: Provider, held: Held, changed: Grant) -> bool:
     """Put *changed* in the place of what was read; False when somebody else was first."""
     ttl_s = max(changed.ends_at - clock.now(), 0) + KEPT_AFTER_END_S

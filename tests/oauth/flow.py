@@ -108,15 +108,15 @@ class Flow:
             **options,
         )
 
-    def exchange(self, code: str, **changes: Any) -> TestResponse:
-        """Exchange *code*, properly but for *changes* (None leaves a parameter out)."""
+    def exchange(self, code: str, auth: tuple[str, str] | None = None, **changes: Any) -> TestResponse:
+        """Exchange *code*, properly but for *changes* (None leaves a parameter out); *auth* is for Basic."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": REDIRECT_URI,
             "code_verifier": self.verifier,
         }
-        return self.post("token", {**form, **changes})
+        return self.post("token", {**form, **changes}, auth=auth)
 
     def refresh(self, token: str, **changes: Any) -> TestResponse:
         """Refresh with *token*, properly but for *changes*."""
