@@ -286,6 +286,12 @@ class Settings:
         None,
         secret=True,
     )
+    audit_log: str = _row(
+        "SENTRY_MCP_AUDIT_LOG",
+        _choice("text", "json", "off"),
+        "One line per security event on the logger flask_sentry_mcp.audit: text, json or off.",
+        "text",
+    )
     trusted_proxy_hops: int = _row(
         "SENTRY_MCP_TRUSTED_PROXY_HOPS", _whole(0, 10), "Reverse proxies that append to X-Forwarded-For.", 0
     )

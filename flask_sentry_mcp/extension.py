@@ -11,6 +11,7 @@ from limits import parse_many
 from werkzeug import exceptions
 
 from . import cli, config
+from .audit import Audit
 from .context import Authenticate
 from .errors import TooManyRequests
 from .mcp.tool import Toolbox
@@ -48,6 +49,7 @@ class State:
     regions: Regions
     provider: Provider
     endpoint: Endpoint
+    audit: Audit
 
 
 class SentryMCP:
@@ -129,7 +131,7 @@ class SentryMCP:
             version=release,
             skills=self._skills,
         )
-        return State(settings, store, limits, regions, provider, endpoint)
+        return State(settings, store, limits, regions, provider, endpoint, Audit(app, settings.audit_log))
 
     def limit(self, rule: str, key: Callable[[], str] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """A decorator for a route of the application's own: at most *rule* per address, or per ``key()``; else 429.

@@ -27,6 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "mcp": {"config", "security", "context", "signals", "skills"},
     "oauth": {"config", "security", "context", "signals", "skills", "store", "sentry"},
     "tools": {"context", "skills", "mcp.tool", "sentry", "render", "security.slugs"},
+    "audit": {"signals"},
     "doctor": {"config", "sentry", "store"},
     "sandbox": set(),
 }
