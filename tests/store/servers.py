@@ -110,8 +110,9 @@ class Server(ABC):
 class PostgreSQL(Server):
     """PostgreSQL refuses to be root, so root runs it as nobody."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, fsync: bool = False) -> None:
         super().__init__("pg")
+        self._fsync = "on" if fsync else "off"  # guards against a crash of the machine; tests end processes only
         self.url = self.url_at(self.folder)
         self._data = self.folder / "data"
         initdb = [str(POSTGRESQL / "initdb"), "-D", str(self._data), "-U", "postgres", "--auth=trust"]
@@ -132,8 +133,12 @@ class PostgreSQL(Server):
             connection.execute("DROP TABLE IF EXISTS sentry_mcp_records, sentry_mcp_messages, sentry_mcp_schema")
 
     def _command(self) -> Sequence[str]:
-        # fsync guards against a crash of the machine; these tests end processes only.
-        settings = ("listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off", "max_connections=150")
+        settings = (
+            "listen_addresses=",
+            f"unix_socket_directories={self.folder}",
+            f"fsync={self._fsync}",
+            "max_connections=150",
+        )
         options = [word for setting in settings for word in ("-c", setting)]
         return [str(POSTGRESQL / "postgres"), "-D", str(self._data), *options]
 
