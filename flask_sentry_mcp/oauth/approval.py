@@ -18,13 +18,14 @@ from .. import signals
 from ..errors import OAuthError, SignInProblem
 from . import keys, memory
 from .answers import Cookie, Page, Redirection
-from .authorize import effective_scopes, find_client, known_redirect_uri, offered_skills
+from .authorize import find_client, known_redirect_uri
 from .clients import Client
 from .gate import Arrival, GatedRequest
 from .pages import approval_page
 from .provider import Provider
 from .records import Approved, AuthorizationRequest
 from .redirects import client_redirect
+from .scopes import effective_scopes, offered_skills
 from .transactions import begin
 
 CSRF_COOKIE = "mcp_csrf"

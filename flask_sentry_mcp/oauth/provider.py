@@ -7,6 +7,7 @@ from ..config import Settings
 from ..security.limits import Limits
 from ..skills import Skill
 from ..store.base import Store
+from .fetching import Fetcher
 from .flights import Flights
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Provider:
     connections: "SentryConnections"
     skills: tuple[Skill, ...]
     flights: Flights = field(default_factory=Flights, repr=False)
+    fetcher: Fetcher = field(default_factory=Fetcher, repr=False)
 
     @property
     def issuer(self) -> str:

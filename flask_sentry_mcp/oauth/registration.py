@@ -18,10 +18,10 @@ from ..errors import BadJSON, OAuthError
 from ..security import strict_json
 from . import redirects
 from .answers import Json
-from .authorize import known_scopes, scope_tokens
 from .clients import NEVER_USED, NEVER_USED_TTL_S, Client, put_client
 from .metadata import AUTH_METHODS, scopes_supported
 from .provider import Provider
+from .scopes import known_scopes, scope_tokens
 
 MAX_NEVER_USED = 10_000
 _RETRY_AFTER_S = 3_600

@@ -8,11 +8,11 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 
 from ..errors import OAuthError
 from ..skills import ALIASES
-from .authorize import scope_tokens
 from .gate import GatedRequest
 from .provider import Provider
 from .records import AuthorizationRequest
 from .resources import Resource, parse_resource
+from .scopes import scope_tokens
 
 HARMLESS = frozenset({"offline_access", "openid"})
 _ADDRESS = "https://authorization-server.invalid/"

@@ -1,0 +1,44 @@
+"""Which IP addresses a stranger's URL may lead us to: those that anybody on the internet could reach (CIMD-3)."""
+
+import ipaddress
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+_REFUSED_6 = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "2001::/23",  # protocol assignments, Teredo among them
+        "2001:db8::/32",  # documentation
+        "2002::/16",  # 6to4
+        "3fff::/20",  # documentation
+    )
+)
+_REFUSED_4 = tuple(ipaddress.ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24"))
+_ISATAP = (0x00005EFE, 0x02005EFE)
+
+
+def is_public(address: str) -> bool:
+    """Whether *address* is global unicast. An IPv6 address that carries an IPv4 one is judged by that, or refused.
+
+    >>> is_public("93.184.215.14"), is_public("169.254.169.254"), is_public("::ffff:10.0.0.1")
+    (True, False, False)
+    """
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, ipaddress.IPv4Address):
+        return _is_public_4(ip)
+    if ip.scope_id is not None:
+        return False
+    if ip.ipv4_mapped:
+        return _is_public_4(ip.ipv4_mapped)
+    if ip in _NAT64:
+        return _is_public_4(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
+    carries_isatap = (int(ip) >> 32) & 0xFFFFFFFF in _ISATAP
+    return ip in _UNICAST and ip.is_global and not carries_isatap and not any(ip in net for net in _REFUSED_6)
+
+
+def _is_public_4(ip: ipaddress.IPv4Address) -> bool:
+    is_special = ip.is_multicast or ip.is_reserved or any(ip in network for network in _REFUSED_4)
+    return ip.is_global and not is_special
