@@ -11,7 +11,7 @@ from enum import Enum
 from .. import clock
 from ..config import Settings
 from ..errors import OAuthError, SealBroken
-from .grants import ACCESS, REFRESH, LookUp, Presented, put_look_up, token_hash
+from .grants import ACCESS, KEPT_AFTER_END_S, REFRESH, LookUp, Presented, put_look_up, token_hash
 from .provider import Provider
 from .records import AccessToken, Grant, Superseded
 from .resources import Resource
@@ -130,7 +130,8 @@ def _is_in_grace(settings: Settings, grant: Grant, one: Superseded) -> bool:
 
 def _with_refresh(provider: Provider, grant: Grant, data_key: bytes, token: str) -> Grant:
     now = clock.now()
-    put_look_up(provider, token, LookUp(grant.id, REFRESH, grant.generation), ttl_s=grant.ends_at - now)
+    kept_s = grant.ends_at - now + KEPT_AFTER_END_S  # as the grant itself: reuse is recognised, and the end explained
+    put_look_up(provider, token, LookUp(grant.id, REFRESH, grant.generation), ttl_s=kept_s)
     return replace(
         grant,
         refresh_hash=token_hash(token),
