@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from typing import Any
 
 from flask import Flask
@@ -18,7 +19,8 @@ def create_app() -> Flask:
 
     @mcp.tool(reads_only=True)
     def which_worker(ctx: Context) -> dict[str, Any]:
-        """Tell which worker process answers, and for whom."""
+        """Tell which worker process answers, and for whom; slowly, so that calls at once need several workers."""
+        time.sleep(0.05)
         return {"pid": os.getpid(), "user": ctx.user_id}
 
     return app

@@ -28,7 +28,7 @@ WORKERS = 3
 def fleet(port: int, settings: Mapping[str, Any], log: Path) -> Iterator[None]:
     """Serve on *port* while the block lasts; leaves as an operator would end it, by SIGTERM to the master."""
     command = [sys.executable, "-m", "gunicorn", "tests.workers.application:create_app()"]
-    options = ["--workers", str(WORKERS), "--threads", "4", "--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5"]
+    options = ["--workers", str(WORKERS), "--threads", "2", "--bind", f"127.0.0.1:{port}", "--graceful-timeout", "5"]
     environment = {**os.environ, SETTINGS: json.dumps(settings)}
     with log.open("ab") as output:
         process = subprocess.Popen([*command, *options], cwd=ROOT, env=environment, stdout=output, stderr=output)

@@ -3,6 +3,7 @@
 import base64
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -82,21 +83,19 @@ def test_any_worker_serves_anybody_and_a_restart_signs_nobody_out(
             assert leaver.refresh().status_code == 400
             _everybody_is_served(others)
         assert first_pids.isdisjoint(second_pids)
-        assert len(second_pids) > 1, "the requests were not spread over workers"
+        assert min(len(first_pids), len(second_pids)) > 1, "the requests were not spread over workers"
         _has_no_secret(dumped, sandbox, callers)
 
 
 def _everybody_is_served(callers: list[Caller]) -> set[int]:
-    """Each caller asks a few times, over new connections; returns the workers that answered."""
-    pids = set()
+    """Each caller asks a few times, all at once over new connections; returns the workers that answered."""
+    with ThreadPoolExecutor(len(callers) * 4) as pool:
+        answers = list(pool.map(lambda caller: caller.call("which_worker"), callers * 4))
+    assert [answer.status_code for answer in answers] == [200] * len(answers)
     for caller in callers:
-        for _ in range(6):
-            answer = caller.call("which_worker")
-            assert answer.status_code == 200, answer.text
-            pids.add(answer.json()["result"]["structuredContent"]["pid"])
         who = caller.call("whoami").json()["result"]["structuredContent"]["user"]
         assert who["email"].startswith(caller.user)
-    return pids
+    return {answer.json()["result"]["structuredContent"]["pid"] for answer in answers}
 
 
 def _has_no_secret(dumped: bytes, sandbox: Sandbox, callers: list[Caller]) -> None:
