@@ -25,7 +25,7 @@ style: $(INSTALLED)-check
 	$(BIN)/ruff check $(SOURCES)
 
 types: $(INSTALLED)-check
-	$(BIN)/mypy flask_sentry_mcp example_app tests docs
+	$(BIN)/mypy flask_sentry_mcp example_app tests
 
 docs: $(INSTALLED)-check ## build the documentation into docs/_build
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build

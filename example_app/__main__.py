@@ -96,7 +96,7 @@ def _serve(port: int) -> None:
         port=port,
         blocking_threads=THREADS,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         workers_kill_timeout=5,
     ).serve()
 

@@ -4,7 +4,7 @@ import secrets
 
 from flask import Blueprint, Response, current_app, make_response, render_template
 
-from flask_sentry_mcp.extension import state_of
+from flask_sentry_mcp import state_of
 
 from .connecting import guides
 from .tools import mcp

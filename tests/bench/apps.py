@@ -2,8 +2,9 @@
 
 import json
 import os
+from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, request
 from marshmallow import fields
 
 from example_app import settings_in
@@ -16,11 +17,9 @@ def bare() -> Flask:
     app = Flask("bare")
 
     @app.post("/mcp")
-    def constant() -> Response:
+    def constant() -> dict[str, Any]:
         request.get_json()
-        return app.json.response(
-            {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "hello"}]}}
-        )
+        return {"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "hello"}]}}
 
     return app
 

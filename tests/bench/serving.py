@@ -34,7 +34,7 @@ def serving(target: str, *, core: int, environment: Mapping[str, str] | None = N
     """Serve the factory *target* on a free port, pinned to *core*."""
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", target, "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--blocking-threads", str(THREADS), "--log-level", "warning"]
+    command += ["--port", str(port), "--workers", "1", "--blocking-threads", str(THREADS), "--log-level", "error"]
     process = subprocess.Popen(
         command, env={**os.environ, **(environment or {})}, preexec_fn=lambda: os.sched_setaffinity(0, {core})
     )

@@ -11,7 +11,7 @@ from .transcript import Difference, Transcript
 
 
 def main() -> int:
-    logging.getLogger("mcp").setLevel(logging.ERROR)  # it would tell at each call that unlisted tools are unlisted
+    logging.getLogger("client").setLevel(logging.ERROR)  # it would tell at each call that unlisted tools are unlisted
     transcript = Transcript(sys.stdout)
     try:
         with example_app() as (base_url, said):
