@@ -25,16 +25,28 @@ def jonas(sandbox: Sandbox) -> Iterator[Asker]:
     asker.session.close()
 
 
-@pytest.fixture
-def own() -> Iterator[Sandbox]:
-    """A sandbox that only this test sees."""
+@pytest.fixture(scope="session")
+def _own() -> Iterator[Sandbox]:
     with Sandbox([CALLBACK], seer_takes_s=60) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
+def own(_own: Sandbox) -> Sandbox:
+    """A sandbox in which nobody has approved anything yet, and whose issues no other test looks at."""
+    for user in ("mira", "jonas"):
+        _own.revoke_all(user)
+    _own._state.sessions.clear()
+    _own._state.device_attempts.clear()
+    _own.faults.clear()
+    _own.requests.clear()
+    return _own
+
+
+@pytest.fixture
 def writer(own: Sandbox) -> Iterator[Asker]:
-    """mira in the sandbox of one's own."""
+    """mira, with the issues as they were seeded, to change."""
+    own.reset()
     asker = Asker(own)
     yield asker
     asker.session.close()

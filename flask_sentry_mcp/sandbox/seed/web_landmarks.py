@@ -98,6 +98,7 @@ def _hostile(world: World, chance: random.Random) -> None:
     issue.detail["extra"] = {HOSTILE[:20]: HOSTILE}
     for event in issue.events:
         event.user = {"id": HOSTILE, "email": HOSTILE, "username": HOSTILE, "ip_address": None}
+        event.tags = [tag for tag in event.tags if tag["key"] != "url"]
         event.tags += [{"key": "note", "value": HOSTILE}, {"key": "url", "value": f"https://shop.example/?{HOSTILE}"}]
     newest = issue.events[0]
     issue.notes = [note(world, "553390", "jonas", HOSTILE, issue.last_seen)]
