@@ -5,6 +5,7 @@ So a fork waits until every connection is back and closes them; both sides open 
 """
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -117,6 +118,8 @@ class Pool(Generic[C]):
 
 def _keep_from_forks(pool: Pool[C]) -> None:
     """Registered for good (Python has no way back), so only a weak reference to the pool stays."""
+    if sys.platform == "win32":
+        return  # no fork there
     reference = weakref.ref(pool)
 
     def tell(step: str) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..clock import now
 from ..errors import StoreUnavailable
@@ -24,6 +25,7 @@ from .tables import Statement, Statements
 
 POLL_S = 0.03
 PAUSE_S = (0.0002, 0.003)
+HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)  # the latter: lost a race for the log too often in a row
 
 C = TypeVar("C")
 R = TypeVar("R")
@@ -81,7 +83,7 @@ class SQLiteStore(SQLStore):
     def _on(self, pool: Pool[C], work: Callable[[C], R]) -> R:
         try:
             return pool.run(work)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, SQLAlchemyError) as error:
             raise StoreUnavailable(f"SQLite: {error}") from error
 
     def _connect(self) -> sqlite3.Connection:
@@ -131,7 +133,7 @@ def _run(connection: sqlite3.Connection, sql: str, parameters: Bound = ()) -> li
         try:
             return connection.execute(sql, parameters).fetchall()
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+            if error.sqlite_errorcode & 0xFF not in HELD:
                 raise
             deadline = deadline or time.monotonic() + PATIENCE_S
             if time.monotonic() > deadline:

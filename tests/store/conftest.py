@@ -21,12 +21,12 @@ def _started(server: Server) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def _postgresql() -> Iterator[Server]:
+def postgresql_server() -> Iterator[Server]:
     yield from _started(PostgreSQL())
 
 
 @pytest.fixture(scope="session")
-def _redis() -> Iterator[Server]:
+def redis_server() -> Iterator[Server]:
     yield from _started(Redis())
 
 
@@ -35,7 +35,7 @@ def server(request: pytest.FixtureRequest, backend: str) -> Server | None:
     """The server of this backend, running and empty; None if it needs none."""
     if backend not in ("postgresql", "redis"):
         return None
-    server: Server = request.getfixturevalue(f"_{backend}")
+    server: Server = request.getfixturevalue(f"{backend}_server")
     server.empty()
     return server
 
@@ -55,11 +55,11 @@ def url(backend: str, server: Server | None, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def every_url(_postgresql: Server, _redis: Server, tmp_path: Path) -> list[str]:
+def every_url(postgresql_server: Server, redis_server: Server, tmp_path: Path) -> list[str]:
     """The URLs of four empty stores, one for each backend."""
-    for server in (_postgresql, _redis):
+    for server in (postgresql_server, redis_server):
         server.empty()
-    return ["memory://", f"sqlite:///{tmp_path / 'store.sqlite'}", _postgresql.url, _redis.url]
+    return ["memory://", f"sqlite:///{tmp_path / 'store.sqlite'}", postgresql_server.url, redis_server.url]
 
 
 @pytest.fixture

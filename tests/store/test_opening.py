@@ -3,15 +3,21 @@
 import logging
 import os
 import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import create_engine
+import redis
+from sqlalchemy import create_engine, text
 
 from flask_sentry_mcp.errors import ConfigurationError
 from flask_sentry_mcp.store.memory import MemoryStore
 from flask_sentry_mcp.store.opening import announced_workers, open_store
 from flask_sentry_mcp.store.sqlite import SQLiteStore
+from tests.store.servers import PostgreSQL, Redis
 
 
 def _mode(path: Path) -> int:
@@ -171,3 +177,78 @@ class TestMemory:
     )
     def test_how_many_are_announced(self, environ: dict[str, str], argv: list[str], workers: int) -> None:
         assert announced_workers(environ, argv) == workers
+
+
+class TestServers:
+    """PostgreSQL and Redis: handed in, or missing."""
+
+    def test_a_postgresql_engine_stays_the_applications(self, postgresql_server: PostgreSQL) -> None:
+        """Ours to use and not to close; its pool keeps all of its places for the application."""
+        postgresql_server.empty()
+        engine = create_engine(postgresql_server.url, pool_size=1, max_overflow=0, pool_timeout=1)
+        store = open_store("", engine=engine)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda n: store.put("grant", f"g{n}", b"x", ttl_s=60), range(20)))
+
+        with engine.connect() as connection:
+            count = text("SELECT count(*) FROM sentry_mcp_records")
+            assert connection.execute(count).scalar() == store.count("grant") == 20
+            store.close()
+            assert connection.execute(count).scalar() == 20
+        engine.dispose()
+
+    @pytest.mark.parametrize("options", [{}, {"decode_responses": True}, {"protocol": 3}, {"protocol": 2}])
+    def test_a_redis_client_stays_the_applications(self, redis_server: Redis, options: dict[str, Any]) -> None:
+        """Whatever it makes of answers for the application, ours are bytes."""
+        redis_server.empty()
+        with redis.Redis(port=redis_server.port, **options) as client:
+            store = open_store("", redis=client)
+            store.put("grant", "g1", b"\xff", ttl_s=60)
+            store.publish("room", b"\xfe")
+
+            record = store.get("grant", "g1")
+            assert record is not None
+            assert record.value == b"\xff"
+            assert [record.id for record in store.find("grant")] == ["g1"]
+            assert [message.body for message in store.wait("room", 0, timeout_s=1)] == [b"\xfe"]
+            assert store.wait("other", 0, timeout_s=0.05) == []
+            assert store.take("grant", "g1") == record
+
+            store.close()
+            assert client.ping()
+
+    def test_a_redis_pool_of_one_is_enough(self, redis_server: Redis) -> None:
+        """No connection of the application's pool is kept when nothing is under way."""
+        source = redis.ConnectionPool(port=redis_server.port, max_connections=1)
+        client = redis.Redis(connection_pool=source)
+        store = open_store("", redis=client)
+        store.put("grant", "g1", b"x", ttl_s=60)
+
+        assert client.ping()
+
+        store.close()
+        client.close()
+        source.disconnect()
+
+    @pytest.mark.parametrize(
+        ("driver", "url", "extra"),
+        [("psycopg", "postgresql+psycopg://host/db", "postgres"), ("redis", "redis://host", "redis")],
+    )
+    def test_a_missing_driver_is_told_with_what_to_install(
+        self, monkeypatch: pytest.MonkeyPatch, driver: str, url: str, extra: str
+    ) -> None:
+        monkeypatch.setitem(sys.modules, driver, None)
+
+        with pytest.raises(ConfigurationError, match=r"SENTRY_MCP_STORE is .*pip install") as caught:
+            open_store(url)
+
+        assert f"flask-sentry-mcp[{extra}]" in caught.value.mistakes[0]
+
+    def test_drivers_that_are_not_used_are_not_loaded(self, tmp_path: Path) -> None:
+        code = (
+            "import sys; from flask_sentry_mcp.store.opening import open_store; "
+            f"open_store('sqlite:///{tmp_path}/store.sqlite').close(); "
+            "sys.exit(bool({'psycopg', 'redis'} & set(sys.modules)))"
+        )
+
+        assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
