@@ -114,15 +114,11 @@ def _announce(settings: config.Settings, port: int, started: float) -> None:
 
 def _greeting(settings: config.Settings, took_s: float) -> str:
     upstream = f"a sandbox at {settings.upstream_url}" if SANDBOX in os.environ else settings.upstream_url
-    lines = [
-        f"\nReady after {took_s:.1f} s: {settings.public_url}  (Ctrl-C ends it)",
-        f"MCP endpoint: {settings.resource_url}",
-        f"Sentry: {upstream}",
-    ]
+    lines = [f"MCP endpoint: {settings.resource_url}", f"Sentry: {upstream}"]
     for guide in connecting.guides(settings.resource_url):
         lines += ["", f"{guide.client} - {guide.where}:", ""]
         lines += [f"    {line}" for line in guide.paste.splitlines()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(["", *lines, "", f"Ready after {took_s:.1f} s: {settings.public_url}  (Ctrl-C ends it)", ""])
 
 
 if __name__ == "__main__":

@@ -15,6 +15,11 @@ STARTS_WITHIN_S = 60
 ROOT = Path(__file__).parent.parent.parent
 
 
+def clean_environment() -> dict[str, str]:
+    """This process's environment without any setting of ours."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("SENTRY_", "COOKIE_", "EXAMPLE_"))}
+
+
 def free_port() -> int:
     """A port that nobody listens on at the moment."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
@@ -23,9 +28,9 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def example_app() -> Iterator[tuple[str, str]]:
+def example_app(**settings: str) -> Iterator[tuple[str, str]]:
     """``python -m example_app``: its address and what it printed until it was ready; ended by Ctrl-C."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("SENTRY_", "COOKIE_"))}
+    environment = clean_environment() | settings
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "example_app", "--port", str(port), "--instance", folder]
