@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from typing import Any
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -124,7 +125,7 @@ class Fetcher:
                 return self._fetch_from(address, host, target, ends_at)
             except NewConnectionError:
                 continue  # another of its addresses may take connections
-            except (HTTPError, OSError, ValueError) as fault:
+            except (HTTPError, HTTPException, OSError, ValueError) as fault:
                 raise DocumentRefused(type(fault).__name__) from None
         raise DocumentRefused("connection")
 
@@ -169,6 +170,14 @@ def _read(connection: HTTPSConnection, host: str, target: str) -> Fetched:
     }
     connection.request("GET", target, headers=headers, preload_content=False, decode_content=False)
     response = connection.getresponse()
+    try:
+        _check(response)
+        return Fetched(_body(response), _life_s(response.headers))
+    finally:
+        response.close()
+
+
+def _check(response: HTTPResponse) -> None:
     media_type = (response.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
     if response.status != 200:
         raise DocumentRefused(f"status {response.status}")
@@ -178,7 +187,6 @@ def _read(connection: HTTPSConnection, host: str, target: str) -> Fetched:
         raise DocumentRefused("content encoding")
     if int(response.headers.get("Content-Length") or 0) > MAX_BYTES:
         raise DocumentRefused("size")
-    return Fetched(_body(response), _life_s(response.headers))
 
 
 def _body(response: HTTPResponse) -> bytes:

@@ -9,6 +9,7 @@ from flask import Flask
 from werkzeug.test import Client, TestResponse
 
 from flask_sentry_mcp import config
+from flask_sentry_mcp.oauth.fetching import Fetcher
 from flask_sentry_mcp.oauth.provider import Provider
 from flask_sentry_mcp.oauth.views import oauth_blueprint, well_known_blueprint
 from flask_sentry_mcp.security.limits import Limits
@@ -27,7 +28,9 @@ TYPED = {**HTML, "Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fe
 """What a browser says when its person typed an address, or an app on the same machine opened it."""
 
 
-def make_provider(*, skills: tuple[Skill, ...] = SKILLS, app: Flask | None = None, **settings: Any) -> Provider:
+def make_provider(
+    *, skills: tuple[Skill, ...] = SKILLS, app: Flask | None = None, fetcher: Fetcher | None = None, **settings: Any
+) -> Provider:
     """A provider with a store in memory, and its routes on *app*; *settings* are changes to ``app.config``."""
     app = app or Flask(__name__)
     values = {
@@ -49,6 +52,7 @@ def make_provider(*, skills: tuple[Skill, ...] = SKILLS, app: Flask | None = Non
             Regions(loaded.host, loaded.region_domains, loaded.insecure_http), user_agent="tests"
         ),
         skills=skills,
+        fetcher=fetcher or Fetcher(),
     )
     app.register_blueprint(oauth_blueprint(provider), url_prefix=loaded.issuer_path or None)
     app.register_blueprint(well_known_blueprint(provider))
