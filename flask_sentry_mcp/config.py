@@ -258,6 +258,13 @@ class Settings:
     advertise_iss: bool = _row(
         "SENTRY_MCP_ADVERTISE_ISS", _flag, "Advertise RFC 9207; off only for a client known to break on it.", True
     )
+    error_redirect: str = _row(
+        "SENTRY_MCP_ERROR_REDIRECT",
+        _choice("redirect", "interstitial"),
+        "redirect: an error of an authorization request goes to the client at once (RFC 6749); interstitial: for "
+        "self-registered web clients a page with a link stands before it, so that nobody can use us to send people on.",
+        "redirect",
+    )
     access_ttl_s: int = _row("SENTRY_MCP_ACCESS_TTL", _whole(60, 86_400), "Life of an access token.", 3_600)
     refresh_idle_ttl_s: int = _row(
         "SENTRY_MCP_REFRESH_IDLE_TTL", _whole(3_600, 31_536_000), "A grant ends when unused for so long.", 2_592_000

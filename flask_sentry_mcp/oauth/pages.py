@@ -11,7 +11,8 @@ from ..config import Settings
 from ..errors import SentryMCPError, SignInProblem
 from ..skills import SCOPE_WORDS, Skill, implied
 from . import redirects
-from .answers import Page
+from .answers import Page, Redirection
+from .authorize import ReturnToClient
 from .records import AuthorizationRequest
 
 _HEADING = "This sign-in cannot go on"
@@ -62,9 +63,27 @@ def problem_page(settings: Settings, error: SentryMCPError, event_id: str | None
         "sentence": error.public,
         "advice": error.advice if isinstance(error, SignInProblem) else _ADVICE,
         "event_id": event_id,
+        "link": None,
     }
     wait = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return Page("sentry_mcp/problem.html", values, status=error.http_status, headers=wait)
+
+
+def refusal(settings: Settings, fault: ReturnToClient) -> Page | Redirection:
+    """How a fault of phase B reaches the client: by redirect, or by a link for the person (AUTHZ-3)."""
+    target = redirects.parse(fault.location)
+    is_stranger = fault.client.kind == "registered" and target is not None and target.scheme == "https"
+    if settings.error_redirect == "redirect" or not is_stranger:
+        return Redirection(fault.location)
+    values = {
+        **_common(settings),
+        "heading": "The app's request cannot be granted",
+        "sentence": fault.public,
+        "advice": "You can go back to the app with this answer. If you did not start a sign-in, close this page.",
+        "event_id": None,
+        "link": {"url": fault.location, "host": target.host if target else ""},
+    }
+    return Page("sentry_mcp/problem.html", values, status=400)
 
 
 def _common(settings: Settings) -> dict[str, str]:

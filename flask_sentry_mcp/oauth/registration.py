@@ -7,7 +7,7 @@ section 2 of the RFC lets us replace is replaced, and the answer says what holds
 import hashlib
 import secrets
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +18,7 @@ from ..errors import BadJSON, OAuthError
 from ..security import strict_json
 from . import redirects
 from .answers import Json
-from .clients import NEVER_USED, NEVER_USED_TTL_S, Client, put_client
+from .clients import IN_USE, MANUAL_TTL_S, NEVER_USED, NEVER_USED_TTL_S, Client, put_client
 from .metadata import AUTH_METHODS, scopes_supported
 from .provider import Provider
 from .scopes import known_scopes, scope_tokens
@@ -91,20 +91,41 @@ def register(provider: Provider, content_type: str | None, body: bytes | None) -
         raise OAuthError("invalid_request", "This server does not register clients.", status=404)
     metadata = read_metadata(provider, _json_object(content_type, body))
     _check_quota(provider)
+    client, secret = _new_client(metadata, kind="registered")
+    put_client(provider, client, kind=NEVER_USED, ttl_s=NEVER_USED_TTL_S)
+    return Json(201, _answer(client, metadata, secret))
+
+
+def register_by_hand(
+    provider: Provider, name: str, redirect_uris: Sequence[str], *, keeps_secret: bool = False
+) -> tuple[Client, str | None]:
+    """Register a client that the operator knows; it never expires. Returns it and its secret, told only now.
+
+    Raises: OAuthError ``invalid_client_metadata``, ``invalid_redirect_uri``.
+    """
+    method = "client_secret_basic" if keeps_secret else "none"
+    wanted = {"client_name": name, "redirect_uris": list(redirect_uris), "token_endpoint_auth_method": method}
+    client, secret = _new_client(read_metadata(provider, wanted), kind="manual")
+    put_client(provider, client, kind=IN_USE, ttl_s=MANUAL_TTL_S)
+    return client, secret
+
+
+def _new_client(metadata: Mapping[str, Any], kind: str) -> tuple[Client, str | None]:
+    """A client of that *metadata*, and its secret if it is to have one: kept as a hash only (DCR-4)."""
     method = metadata["token_endpoint_auth_method"]
     secret = None if method == "none" else secrets.token_urlsafe(32)
     client = Client(
         client_id=f"mcpc_{secrets.token_urlsafe(16)}",
         name=metadata["client_name"],
         redirect_uris=tuple(metadata["redirect_uris"]),
+        kind=kind,
         auth_method=method,
         secret_hash=None if secret is None else hashlib.sha256(secret.encode()).hexdigest(),
         grant_types=tuple(metadata["grant_types"]),
         scope=tuple(metadata["scope"].split()) if "scope" in metadata else None,
         issued_at=float(int(clock.now())),
     )
-    put_client(provider, client, kind=NEVER_USED, ttl_s=NEVER_USED_TTL_S)
-    return Json(201, _answer(client, metadata, secret))
+    return client, secret
 
 
 def read_metadata(provider: Provider, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,12 +20,12 @@ from ..config import Settings
 from ..errors import OAuthError, SentryMCPError, new_event_id
 from ..security.limits import client_address
 from . import gate, headers, metadata
-from .answers import Answer, Json, Page, Redirection
+from .answers import Answer, Json, Page
 from .approval import ask, decide
 from .authorize import ReturnToClient, read_request
 from .callback import callback
 from .gate import Arrival
-from .pages import problem_page
+from .pages import problem_page, refusal
 from .provider import Provider
 from .registration import register
 from .revocation import revoke_response
@@ -175,7 +175,7 @@ def _answer(provider: Provider, step: Step) -> Answer:
         return step.view(arrival)
     except ReturnToClient as fault:
         log.info("%s: %s, by redirect to client %s", step.name, fault.code, fault.client.client_id)
-        return Redirection(fault.location)
+        return refusal(provider.settings, fault)
     except SentryMCPError as fault:
         event_id = new_event_id()
         level = logging.WARNING if fault.http_status >= 500 else logging.INFO
