@@ -5,6 +5,7 @@ import sys
 import threading
 
 from . import Sandbox
+from .credentials import TOKEN_LIFE_S
 
 
 def main() -> None:
@@ -12,7 +13,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=5001, help="control host; the regions take the next two (0: any)")
     parser.add_argument("--redirect-uri", action="append", default=[], help="registered redirect address; repeatable")
     parser.add_argument("--self-hosted", action="store_true", help="one host, no regions")
-    parser.add_argument("--token-life", type=float, default=None, help="seconds that an access token lives")
+    parser.add_argument("--token-life", type=float, default=TOKEN_LIFE_S, help="seconds that an access token lives")
     asked = parser.parse_args()
     port = asked.port
     ports = (port, port + 1, port + 2) if port else (0, 0, 0)

@@ -76,7 +76,9 @@ class Sandbox:
     # -- its life -------------------------------------------------------------------------------------------------
 
     def start(self) -> Self:
-        """Open the addresses. Raises OSError when a port is taken."""
+        """Open the addresses. Raises OSError when a port is taken, RuntimeError when it runs already."""
+        if self._listeners:
+            raise RuntimeError("the sandbox is running already")
         front = Front(self._state)
         silos = ("self-hosted",) if self._self_hosted else ("control", *REGIONS)
         try:
@@ -112,6 +114,8 @@ class Sandbox:
     @property
     def host(self) -> str:
         """``127.0.0.1:40001``, the control host."""
+        if not self._listeners:
+            raise RuntimeError("the sandbox is not running")
         return self._listeners[0].host
 
     @property

@@ -177,7 +177,7 @@ def _read_body(reader: BinaryIO, environ: Environ) -> bytes:
     length = int(environ.get("CONTENT_LENGTH") or 0)
     if not 0 <= length <= MAX_BODY:
         raise _Malformed
-    return reader.read(length)
+    return _exactly(reader, length)
 
 
 def _read_chunks(reader: BinaryIO) -> bytes:
@@ -185,8 +185,15 @@ def _read_chunks(reader: BinaryIO) -> bytes:
     while size := int(reader.readline(MAX_LINE).partition(b";")[0], 16):
         if size < 0 or len(body) + size > MAX_BODY:
             raise _Malformed
-        body += reader.read(size)
+        body += _exactly(reader, size)
         reader.readline(MAX_LINE)
     while reader.readline(MAX_LINE) not in (b"\r\n", b"\n", b""):
         pass  # trailers
+    return body
+
+
+def _exactly(reader: BinaryIO, length: int) -> bytes:
+    body = reader.read(length)
+    if len(body) < length:
+        raise _Malformed
     return body

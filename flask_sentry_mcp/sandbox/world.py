@@ -29,6 +29,7 @@ class World:
         self.metrics: list[Json] = []
         self.profiles: list[Json] = []
         self.runs: dict[int, AutofixRun] = {}  # by issue id
+        self.rows: dict[tuple[str, str], list[Json]] = {}  # what searches look through, made when first asked
         self.landmarks: dict[str, str] = {}  # name -> short id or id of something that tests look for
         self._short_ids: dict[tuple[str, str], int] = {}
         self._events: dict[str, Event] = {}

@@ -27,7 +27,7 @@ def search(organization: Organization) -> Response:
     for mistake in asked.mistakes:
         raise refuse(400, _sentence(mistake))
     environments = request.args.getlist("environment")
-    rows = rows_of(dataset, organization, projects)
+    rows = rows_of(dataset, organization, projects, asked.traces)
     found = asked.run((row for row in rows if not environments or row["environment"] in environments), span)
     page, link = page_of(found, size)
     answer = reply({"data": list(page), "meta": asked.meta()})

@@ -157,7 +157,7 @@ def issue_shape(issue: Issue, span: Window) -> Json:
     """An issue as lists show it: ``count`` (text) and ``userCount`` are those of the window."""
     share = _share(issue, span)
     lifetime = {"count": str(issue.count), "userCount": issue.user_count}
-    return issue_base(issue) | {
+    shape = issue_base(issue) | {
         "count": str(max(round(issue.count * share), 1)),
         "userCount": round(issue.user_count * share),
         "firstSeen": iso(issue.first_seen),
@@ -166,6 +166,16 @@ def issue_shape(issue: Issue, span: Window) -> Json:
         "lifetime": lifetime | {"firstSeen": iso(issue.first_seen), "lastSeen": iso(issue.last_seen)},
         "filtered": None,
     }
+    return collapsed(
+        shape, {"unhandled": "isUnhandled", "stats": "stats", "lifetime": "lifetime", "filtered": "filtered"}
+    )
+
+
+def collapsed(shape: Json, groups: dict[str, str]) -> Json:
+    """*shape* without the groups of fields that the request leaves out (``collapse=unhandled``)."""
+    for group in request.args.getlist("collapse"):
+        shape.pop(groups.get(group, ""), None)
+    return shape
 
 
 def issue_detail(issue: Issue) -> Json:
@@ -177,7 +187,7 @@ def issue_detail(issue: Issue) -> Json:
                 tags[tag["key"]] = tags.get(tag["key"], 0) + 1
     people = state().world.users
     seen = [user_brief(people[key]) for key in sorted(issue.seen_by)]
-    return issue_update_shape(issue) | {
+    shape = issue_update_shape(issue) | {
         "firstRelease": _release(issue.first_release),
         "lastRelease": _release(issue.last_release),
         "tags": [{"key": key, "name": key.capitalize(), "totalValues": total} for key, total in sorted(tags.items())],
@@ -187,6 +197,7 @@ def issue_detail(issue: Issue) -> Json:
         "userReportCount": len(issue.reports),
         "stats": {"24h": _curve(issue, 24, 3600), "30d": _curve(issue, 30, 86_400)},
     }
+    return collapsed(shape, {"release": "firstRelease", "stats": "stats", "tags": "tags"})
 
 
 def issue_update_shape(issue: Issue) -> Json:

@@ -68,19 +68,30 @@ NUMERIC = frozenset(
 BOOLEAN = frozenset({"is_transaction", "error.handled", "error.unhandled"})
 
 
-def rows_of(dataset: str, organization: Organization, projects: list[Project]) -> Iterable[Row]:
-    """All rows of *dataset* in *projects*, in no order."""
+def rows_of(dataset: str, organization: Organization, projects: list[Project], traces: frozenset[str]) -> Iterable[Row]:
+    """The rows of *dataset* in *projects*, in no order; of *traces* alone, if it names any.
+
+    Rows do not change once they are seeded, so they are made once for each world.
+    """
     world = state().world
+    key = dataset, organization.slug
+    if key not in world.rows:
+        world.rows[key] = list(_made(dataset, organization))
     slugs = {project.slug for project in projects}
+    found = (row for row in world.rows[key] if row["project"] in slugs)
+    return (row for row in found if row["trace"] in traces) if traces else found
+
+
+def _made(dataset: str, organization: Organization) -> Iterable[Row]:
+    world = state().world
     if dataset == "errors":
-        issues = (issue for issue in world.issues_of(organization) if issue.project.slug in slugs)
-        wanted = (issue for issue in issues if issue.type in ("error", "default", "csp"))
+        wanted = (one for one in world.issues_of(organization) if one.type in ("error", "default", "csp"))
         return (_error(issue, event) for issue in wanted for event in issue.events)
     if dataset == "spans":
         traces = (trace for trace in world.traces.values() if trace.organization == organization.slug)
-        return (_span(span) for trace in traces for span in trace.spans if span.project.slug in slugs)
+        return (_span(span) for trace in traces for span in trace.spans)
     kept = {"logs": world.logs, "tracemetrics": world.metrics, "profiles": world.profiles}.get(dataset, [])
-    return (row for row in kept if row["organization"] == organization.slug and row["project"] in slugs)
+    return (row for row in kept if row["organization"] == organization.slug)
 
 
 def is_known(dataset: str, name: str) -> bool:

@@ -55,6 +55,13 @@ class Search:
     def terms(self) -> list[Term]:
         return list(terms(self.tree))
 
+    @property
+    def traces(self) -> frozenset[str]:
+        """The traces outside of which nothing can be found; empty when the query names none."""
+        top = () if self.tree.any else self.tree.parts
+        named = [part for part in top if isinstance(part, Term) and part.key == "trace" and not part.negated]
+        return frozenset(value for value in named[0].values if "*" not in value) if named else frozenset()
+
     def run(self, rows: Iterable[Row], span: Window) -> list[Row]:
         """The rows of the answer, all pages of it. Only without mistakes."""
         before, after = self._split()
