@@ -240,10 +240,14 @@ def _arrival(settings: Settings, step: Step) -> Arrival:
 
 
 def _body(limit: int) -> bytes | None:
-    """The body, or None when it has more than *limit* bytes, announced or not (GATE-5)."""
-    request.max_content_length = limit
+    """The body, or None when it has more than *limit* bytes, announced or not (GATE-5).
+
+    Werkzeug cuts a body without a length off at its limit and says nothing, so its limit is one byte further.
+    """
+    request.max_content_length = limit + 1
     try:
-        return request.get_data(cache=False)
+        body = request.get_data(cache=False)
+        return body if len(body) <= limit else None
     except RequestEntityTooLarge:
         return None
     except BadRequest as fault:
