@@ -20,6 +20,32 @@ class Constraint:
     region_url: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Elicited:
+    """What a person did with a form or a page: ``accept``, ``decline`` or ``cancel``; and what they filled in."""
+
+    action: str
+    content: Mapping[str, Any] | None
+
+
+class Question(Protocol):
+    """Something to ask of the client: ``Elicit``, ``ElicitURL``, ``Sample`` or ``Roots`` (see ``mcp/questions``)."""
+
+    @property
+    def method(self) -> str:
+        """The method that asks it."""
+
+    @property
+    def capability(self) -> str:
+        """What the client must be able to do: ``elicitation``, ``sampling``, ``roots``."""
+
+    def params(self) -> Mapping[str, Any]:
+        """The parameters of the method."""
+
+    def read(self, answer: Mapping[str, Any]) -> Any:
+        """What the answer means."""
+
+
 class Exchange(Protocol):
     """What a tool may say to its client, and ask of it, while it works."""
 
@@ -29,11 +55,26 @@ class Exchange(Protocol):
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
         """Send a log message (RFC 5424 level names) if the client asked for that level."""
 
-    def ask(self, key: str, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Ask the client (``elicitation/create``, ``sampling/createMessage``, ``roots/list``) and return its answer."""
+    def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
+        """Ask all *questions* at once, each under a key of its own, and return the answers by key."""
+
+    def elicit(self, message: str, schema: Any, key: str | None) -> Elicited:
+        """Ask the person to fill in a form."""
+
+    def sample(self, messages: Any, max_tokens: int, system_prompt: str | None, key: str | None) -> Mapping[str, Any]:
+        """Ask the client's model."""
+
+    def roots(self, key: str | None) -> Sequence[Mapping[str, Any]]:
+        """Ask which folders the client works in."""
+
+    def can(self, capability: str) -> bool:
+        """Whether the client can be asked for ``elicitation``, ``elicitation.url``, ``sampling``, ``roots``."""
 
     def is_cancelled(self) -> bool:
         """Whether the client has given up on this call."""
+
+    def detach(self, retry_ms: int) -> None:
+        """Let the client hang up and come back for the result, where its version knows how to."""
 
 
 class Silent:
@@ -45,13 +86,32 @@ class Silent:
     def log(self, level: str, data: Any, logger: str | None = None) -> None:
         """Nobody listens."""
 
-    def ask(self, key: str, method: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
         """Nobody answers."""
         raise LookupError("there is no client to ask")
+
+    def elicit(self, message: str, schema: Any, key: str | None) -> Elicited:
+        """Nobody answers."""
+        raise LookupError("there is no client to ask")
+
+    def sample(self, messages: Any, max_tokens: int, system_prompt: str | None, key: str | None) -> Mapping[str, Any]:
+        """Nobody answers."""
+        raise LookupError("there is no client to ask")
+
+    def roots(self, key: str | None) -> Sequence[Mapping[str, Any]]:
+        """Nobody answers."""
+        raise LookupError("there is no client to ask")
+
+    def can(self, capability: str) -> bool:
+        """Nothing."""
+        return False
 
     def is_cancelled(self) -> bool:
         """Never."""
         return False
+
+    def detach(self, retry_ms: int) -> None:
+        """There is nobody to come back."""
 
 
 class Tools(Protocol):
@@ -99,13 +159,66 @@ class Context:
     grant_id: str = ""
     client_id: str = ""
     user_id: str = ""
-    exchange: Exchange = field(default_factory=Silent, repr=False)
+    exchange: Exchange = field(default_factory=Silent, repr=False, compare=False)
     tools: Tools = field(default_factory=NoTools, repr=False, compare=False)
 
     @property
     def organization_slug(self) -> str | None:
         """The organization this connection is fixed to, if it is."""
         return self.constraint.organization_slug
+
+    def during(self, exchange: Exchange, tools: Tools) -> "Context":
+        """The same caller during one call."""
+        return Context(
+            host=self.host,
+            token=self.token,
+            sentry=self.sentry,
+            constraint=self.constraint,
+            skills=self.skills,
+            scopes=self.scopes,
+            grant_id=self.grant_id,
+            client_id=self.client_id,
+            user_id=self.user_id,
+            exchange=exchange,
+            tools=tools,
+        )
+
+    # -- what a tool says and asks; mcp/questions tells what asking means in both eras of the protocol --
+
+    def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
+        """Tell the client how far the work is; each call a larger number. Nothing happens if nobody listens."""
+        self.exchange.progress(progress, total, message)
+
+    def log(self, level: str, data: Any, logger: str | None = None) -> None:
+        """Send a log message (``debug``, ``info``, ``warning``, ``error`` ...) to a client that wants its level."""
+        self.exchange.log(level, data, logger)
+
+    def elicit(self, message: str, schema: Any, *, key: str | None = None) -> Elicited:
+        """Ask the person to fill in a form: *schema* is a flat marshmallow schema or dict of fields."""
+        return self.exchange.elicit(message, schema, key)
+
+    def sample(
+        self, messages: Any, *, max_tokens: int, system_prompt: str | None = None, key: str | None = None
+    ) -> Mapping[str, Any]:
+        """Ask the client's model: a text, or messages as the protocol writes them. Returns the model's message."""
+        return self.exchange.sample(messages, max_tokens, system_prompt, key)
+
+    def roots(self, *, key: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """Ask for the folders that the client works in: ``[{"uri": "file:///work", "name": "work"}]``."""
+        return self.exchange.roots(key)
+
+    def ask(self, **questions: Question) -> dict[str, Any]:
+        """Ask several questions at once, each under a name of its own, and get the answers by name."""
+        return self.exchange.ask(questions)
+
+    def can_ask(self, capability: str) -> bool:
+        """Whether the client can be asked for ``elicitation``, ``elicitation.url``, ``sampling`` or ``roots``."""
+        return self.exchange.can(capability)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the client has given up on this call. Look at it between the steps of long work."""
+        return self.exchange.is_cancelled()
 
 
 @dataclass(frozen=True, slots=True)

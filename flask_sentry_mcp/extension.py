@@ -127,6 +127,7 @@ class SentryMCP:
             challenge=functools.partial(bearer.challenge, provider),
             limits=limits,
             origins=origin_rule(settings.public_origin, settings.allowed_hosts, settings.allowed_origins),
+            store=store,
             instructions=self._instructions,
             version=release,
             skills=self._skills,

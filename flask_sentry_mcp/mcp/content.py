@@ -158,8 +158,8 @@ def call_result(value: Any, output: Output | None = None) -> dict[str, Any]:
     if value is None:
         return {"content": []}
     if isinstance(value, list | tuple):
-        return {"content": [_item(one) for one in value]}
-    return {"content": [_item(value)]}
+        return {"content": [item(one) for one in value]}
+    return {"content": [item(value)]}
 
 
 def error_result(sentence: str) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def plain(value: Any) -> Any:
 
 def _whole(value: Result, output: Output | None) -> dict[str, Any]:
     content = value.content if isinstance(value.content, list | tuple) else [value.content]
-    members: dict[str, Any] = {"content": [_item(one) for one in content]}
+    members: dict[str, Any] = {"content": [item(one) for one in content]}
     if value.structured is not None:
         members["structuredContent"] = output.structured(value.structured) if output else dict(value.structured)
     elif output is not None and not value.is_error:
@@ -198,7 +198,8 @@ def _structured(value: Any) -> dict[str, Any]:
     return {"content": [{"type": "text", "text": _compact(value)}], "structuredContent": value}
 
 
-def _item(value: Any) -> dict[str, Any]:
+def item(value: Any) -> dict[str, Any]:
+    """One block of content. Raises BrokenPromise for what cannot be one."""
     if isinstance(value, str):
         return {"type": "text", "text": value}
     if isinstance(value, _RECORDS):

@@ -1,28 +1,39 @@
 """What the MCP endpoint of one application is made of."""
 
 import functools
+import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from ..config import Settings
 from ..context import Authenticate
-from ..errors import SentryMCPError
+from ..errors import SentryMCPError, StoreUnavailable
 from ..security.limits import Limits
 from ..security.origin import OriginRule
 from ..skills import SKILLS, Skill
 from .era import SERVER_INFO_KEY
 from .messages import encode
+from .seal import Seal
+from .sessions import Memory, Sessions
+from .streams import Places
 from .tool import Toolbox
 from .visible import Views
+
+log = logging.getLogger("flask_sentry_mcp")
+CHANGES = "mcp-changes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """The parts, handed over by the extension.
 
-    ``app`` is the sender of signals.     ``challenge`` gives the ``WWW-Authenticate`` header for an error at an address (organization, project, raw query
-    string), or None when the error has none.
+    ``app`` is the sender of signals. ``challenge`` gives the ``WWW-Authenticate`` header for an error at an address
+    (organization, project, raw query string), or None when the error has none. Without a ``store`` there are no
+    sessions of 2025, so no questions to its clients, and nobody is told of changes. A stream occupies a thread of a
+    threaded server: keep ``streams_per_worker`` below the number of threads. ``workers`` is how many calls may run
+    beside their requests.
     """
 
     app: object
@@ -32,24 +43,87 @@ class Endpoint:
     challenge: Callable[[SentryMCPError, str | None, str | None, str], str | None]
     limits: Limits
     origins: OriginRule
+    store: Memory | None = None
     instructions: str | None = None
     name: str = "flask-sentry-mcp"
     version: str = "0"
     skills: tuple[Skill, ...] = SKILLS
+    page_size: int = 200
+    streams_per_grant: int = 16
+    streams_per_worker: int = 24
+    workers: int = 64
 
 
 class Server:
-    """An endpoint at work: its parts, and what is computed once from them."""
+    """An endpoint at work: its parts, and what is computed once from them.
 
-    __slots__ = ("address_key", "endpoint", "info", "signature", "views")
+    *carry* wraps what runs in another thread, so that it finds its request and application there.
+    """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, carry: Callable[[Callable[[], None]], Callable[[], None]] | None = None):
+        settings = endpoint.settings
+        secrets = (settings.cookie_secret, *settings.cookie_secret_fallbacks)
         self.endpoint = endpoint
+        self.carry = carry or (lambda work: work)
         self.info: dict[str, Any] = {"name": endpoint.name, "version": endpoint.version}
         self.signature = b'"_meta":' + encode({SERVER_INFO_KEY: self.info})
-        self.views = Views(endpoint.toolbox, read_only=endpoint.settings.read_only, skills=endpoint.skills)
+        self.views = Views(
+            endpoint.toolbox,
+            Seal(secrets, "cursor"),
+            read_only=settings.read_only,
+            skills=endpoint.skills,
+            page_size=endpoint.page_size,
+        )
         self.address_key = functools.lru_cache(maxsize=4096)(endpoint.limits.address_key)
+        self.state_seal = Seal(secrets, "request-state")
+        self.places = Places(endpoint.streams_per_grant, endpoint.streams_per_worker)
+        self.workers = threading.BoundedSemaphore(endpoint.workers)
+        self.memory = endpoint.store
+        self._sessions = None if endpoint.store is None else Sessions(endpoint.store)
+        if endpoint.store is not None:
+            endpoint.toolbox.watch(self.list_changed)
+
+    @property
+    def channels(self) -> Memory:
+        """The store. Raises LookupError when there is none: look at ``memory`` first."""
+        if self.memory is None:
+            raise LookupError("this endpoint has no store")
+        return self.memory
+
+    @property
+    def sessions(self) -> Sessions:
+        """The sessions of 2025. Raises LookupError when there is no store to keep them."""
+        if self._sessions is None:
+            raise LookupError("this endpoint has no store")
+        return self._sessions
 
     def capabilities(self) -> dict[str, Any]:
         """What this server can do, as both eras announce it."""
-        return {"tools": {}}
+        toolbox, tells = self.endpoint.toolbox, self.memory is not None
+        listed = {"listChanged": True} if tells else {}
+        offered: dict[str, Any] = {"tools": listed}
+        if toolbox.prompts:
+            offered["prompts"] = listed
+        if toolbox.resources:
+            offered["resources"] = {**listed, "subscribe": True} if tells else {}
+        if toolbox.completions:
+            offered["completions"] = {}
+        if tells:
+            offered["logging"] = {}
+        return offered
+
+    def list_changed(self, kind: str) -> None:
+        """Tell all clients that listen, at all workers, that the ``tools``, ``prompts`` or ``resources`` changed."""
+        self._tell({"list": kind})
+
+    def resource_updated(self, uri: str) -> None:
+        """Tell the clients that subscribed to *uri* that its contents changed."""
+        self._tell({"uri": uri})
+
+    def _tell(self, change: dict[str, Any]) -> None:
+        if self.memory is None:
+            return
+        try:
+            self.memory.publish(CHANGES, encode(change))
+        except StoreUnavailable:  # a notification is a courtesy: what changed is still there to be asked for
+            log.warning("Nobody could be told of a change", exc_info=True)

@@ -1,273 +1,223 @@
 """The methods a client may call, a table for each era, and the door where every error is caught once."""
 
-import logging
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
-from .. import signals
-from ..context import Context
+from ..context import Context, Presented
 from ..errors import (
     BadJSON,
+    BadTransport,
     InsufficientScope,
     ProtocolError,
-    SentryMCPError,
     StoreUnavailable,
     TooManyRequests,
     Unauthenticated,
-    new_event_id,
 )
-from . import content, messages
+from . import messages
+from .call import Begun, Call, Outcome, complete, object_in, text_in
+from .calling import call_tool, complete_argument, get_prompt, read_resource
+from .door import error_message_for
 from .endpoint import Server
-from .era import LEGACY, MODERN, SERVER_INFO_KEY, VERSIONS, Headers, Terms, check_headers, check_parameters, terms_of
-from .gateway import Gateway
-from .messages import INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, PARSE_ERROR, Id, Request
-from .visible import VisibleTool
+from .era import LEGACY, LOG_LEVELS, MODERN, VERSIONS, Headers, check_headers, terms_of
+from .listening import listen
+from .messages import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Id, Request
+from .sessions import Session
+from .streams import Stream
 
-log = logging.getLogger("flask_sentry_mcp")
 LIST_TTL_MS, DISCOVERY_TTL_MS = 300_000, 3_600_000
-UNEXPECTED = "Something went wrong on this server. The operator can find it by event id {}."
-
-
-class Call(NamedTuple):
-    """One request, with everything a method needs to answer it."""
-
-    server: Server
-    context: Context
-    request: Request
-    terms: Terms
-    headers: Headers
 
 
 class Answer(NamedTuple):
-    """What goes back over HTTP: a JSON-RPC message, or nothing for a message that has no answer."""
+    """What goes back over HTTP: a JSON-RPC message, a stream of them, or nothing for a message without an answer."""
 
     status: int
-    body: bytes
+    body: bytes | Stream
+    session: Session | None = None
 
 
-Method: TypeAlias = Callable[[Call], bytes]
+Method: TypeAlias = Callable[[Call], Outcome]
 ACCEPTED = Answer(202, b"")
 
 
 # -- the door -------------------------------------------------------------------------------------------------------
 
 
-def handle(server: Server, context: Context, body: bytes, headers: Headers) -> Answer:
+def handle(
+    server: Server, context: Context, body: bytes, headers: Headers, presented: Presented | None = None
+) -> Answer:
     """The answer to *body* as a caller with *context* sent it.
 
-    Raises: Unauthenticated, InsufficientScope, StoreUnavailable: HTTP has answers of its own for these.
+    Raises: Unauthenticated, InsufficientScope, TooManyRequests, StoreUnavailable, BadTransport: HTTP has answers of its
+    own for these.
     """
     id: Id | None = None
     try:
         envelope = messages.envelope_of(body)
         id = messages.id_of(envelope)
         message = messages.message_in(envelope)
+        session = _session(server, context, headers)
         if isinstance(message, Request):
-            return _answer(server, context, message, headers)
+            return _answer(server, context, message, headers, session, presented)
         if isinstance(message, messages.Reply) and headers.get("HTTP_MCP_PROTOCOL_VERSION") == MODERN:
             raise ProtocolError(INVALID_REQUEST, "Clients of this version answer by repeating the request.")
+        if session is not None:
+            _deliver(server, session, message)
         return ACCEPTED
-    except BadJSON as error:
-        return Answer(error.http_status, messages.error_message(id, PARSE_ERROR, error.public))
-    except ProtocolError as error:
-        return Answer(error.http_status, messages.error_message(id, error.rpc_code, error.public, error.data))
-    except (Unauthenticated, InsufficientScope, StoreUnavailable):
+    except (BadJSON, ProtocolError) as error:
+        return Answer(error.http_status, error_message_for(id, error))
+    except (Unauthenticated, InsufficientScope, TooManyRequests, StoreUnavailable, BadTransport):
         raise
-    except Exception:  # noqa: BLE001 - the door: whatever it is, it is logged here and says nothing outside
-        return Answer(200, messages.error_message(id, INTERNAL_ERROR, _unexpected("a request")))
+    except Exception as error:  # noqa: BLE001 - the door: whatever it is, it is logged and says nothing outside
+        return Answer(200, error_message_for(id, error))
 
 
-def _answer(server: Server, context: Context, request: Request, headers: Headers) -> Answer:
+def _answer(
+    server: Server,
+    context: Context,
+    request: Request,
+    headers: Headers,
+    session: Session | None,
+    presented: Presented | None,
+) -> Answer:
     terms = terms_of(headers, request)
     if terms.modern:
         check_headers(headers, request)
-        method = MODERN_METHODS.get(request.method)
-        if method is None:
-            raise ProtocolError(METHOD_NOT_FOUND, "There is no such method in this version.", status=404)
+        method, status = MODERN_METHODS.get(request.method), 404
     else:
-        method = LEGACY_METHODS.get(request.method)
-        if method is None:
-            raise ProtocolError(METHOD_NOT_FOUND, "There is no such method in this version.", status=200)
-    return Answer(200, messages.result_message(request.id, method(Call(server, context, request, terms, headers))))
+        method, status = LEGACY_METHODS.get(request.method), 200  # a 404 would tell a client of 2025 to begin again
+        if session is not None:
+            terms = terms._replace(capabilities=session.capabilities, log_level=session.log_level)
+    if method is None:
+        raise ProtocolError(METHOD_NOT_FOUND, "There is no such method in this version.", status=status)
+    outcome = method(Call(server, context, request, terms, headers, session, presented))
+    if isinstance(outcome, Stream):
+        return Answer(200, outcome)
+    if isinstance(outcome, Begun):
+        return Answer(200, messages.result_message(request.id, outcome.result), outcome.session)
+    return Answer(200, messages.result_message(request.id, outcome))
 
 
-def _unexpected(what: str) -> str:
-    """Log the exception at hand, and return the sentence that may leave in its place."""
-    event_id = new_event_id()
-    log.exception("Unexpected error in %s, event id %s", what, event_id)
-    return UNEXPECTED.format(event_id)
+def _session(server: Server, context: Context, headers: Headers) -> Session | None:
+    """The session that the request names, if it is of 2025. Raises: BadTransport (404) for one that has ended."""
+    id = headers.get("HTTP_MCP_SESSION_ID")
+    if id is None or server.memory is None or headers.get("HTTP_MCP_PROTOCOL_VERSION") == MODERN:
+        return None
+    return server.sessions.find(id, context.grant_id)
 
 
-# -- what every method needs ----------------------------------------------------------------------------------------
-
-
-def complete(call: Call, members: dict[str, Any]) -> bytes:
-    """The result with *members*; of 2026-07-28 it says that it is complete, and whose it is."""
-    if not call.terms.modern:
-        return messages.encode(members)
-    if "_meta" in members:
-        members = {**members, "_meta": {**members["_meta"], SERVER_INFO_KEY: call.server.info}}
-        return b'{"resultType":"complete",%b' % messages.encode(members)[1:]
-    return b'{"resultType":"complete",%b,%b}' % (messages.encode(members)[1:-1], call.server.signature)
-
-
-def complete_text(call: Call, text: str) -> bytes:
-    """As ``complete`` for a result that is one text: the common case, without a walk through a dict."""
-    quoted = messages.encode_text(text)
-    if not call.terms.modern:
-        return b'{"content":[{"type":"text","text":%b}]}' % quoted
-    return b'{"resultType":"complete","content":[{"type":"text","text":%b}],%b}' % (quoted, call.server.signature)
-
-
-def _text(params: Mapping[str, Any], name: str) -> str:
-    value = params.get(name)
-    if not isinstance(value, str):
-        raise ProtocolError(INVALID_PARAMS, f"params.{name} must be a string.", status=200)
-    return value
-
-
-def _refuse_cursor(call: Call) -> None:
-    if call.request.params.get("cursor") is not None:
-        raise ProtocolError(INVALID_PARAMS, "This cursor is not one of ours. Start again without one.", status=200)
+def _deliver(server: Server, session: Session, message: messages.Notification | messages.Reply) -> None:
+    """Hand an answer, or a change of mind, to the call that waits for it, wherever it runs."""
+    if isinstance(message, messages.Reply):
+        said = {"result": message.result} if message.result is not None else {"error": message.error}
+        server.sessions.deliver(session, {"id": message.id, **said})
+    elif message.method == "notifications/cancelled":
+        server.sessions.deliver(session, {"cancelled": message.params.get("requestId")})
 
 
 # -- the methods ----------------------------------------------------------------------------------------------------
 
 
-def discover(call: Call) -> bytes:
+def discover(call: Call) -> Outcome:
     """``server/discover``: the versions, capabilities and instructions of this server."""
-    members: dict[str, Any] = {"supportedVersions": list(VERSIONS), "capabilities": call.server.capabilities()}
-    if call.server.endpoint.instructions:
-        members["instructions"] = call.server.endpoint.instructions
+    members = {"supportedVersions": list(VERSIONS), **_introduction(call)}
     return complete(call, members | {"ttlMs": DISCOVERY_TTL_MS, "cacheScope": "public"})
 
 
-def initialize(call: Call) -> bytes:
+def initialize(call: Call) -> Outcome:
     """``initialize``: the handshake of 2025. A version we do not speak is answered with the newest of that era."""
-    asked = _text(call.request.params, "protocolVersion")
-    members: dict[str, Any] = {
-        "protocolVersion": asked if asked in LEGACY else LEGACY[0],
-        "capabilities": call.server.capabilities(),
-        "serverInfo": call.server.info,
-    }
+    asked = text_in(call.request.params, "protocolVersion")
+    capabilities = object_in(call.request.params, "capabilities")
+    version = asked if asked in LEGACY else LEGACY[0]
+    members = {"protocolVersion": version, **_introduction(call), "serverInfo": call.server.info}
+    result = complete(call, members)
+    if call.server.memory is None:
+        return result
+    return Begun(result, call.server.sessions.begin(call.context.grant_id, version, capabilities))
+
+
+def _introduction(call: Call) -> dict[str, Any]:
+    members: dict[str, Any] = {"capabilities": call.server.capabilities()}
     if call.server.endpoint.instructions:
         members["instructions"] = call.server.endpoint.instructions
-    return complete(call, members)
+    return members
 
 
-def ping(_: Call) -> bytes:
+def ping(_: Call) -> Outcome:
     """``ping``: an empty result, to show that somebody is there."""
     return b"{}"
 
 
-def list_tools(call: Call) -> bytes:
-    """``tools/list``: the tools that this caller may see, from bytes encoded once."""
-    _refuse_cursor(call)
-    listing = call.server.views.of(call.context).listing(modern=call.terms.modern)
+def list_offers(kind: str, call: Call) -> Outcome:
+    """``tools/list`` and its kin: what this caller may see, from pages encoded once."""
+    if kind in ("prompts", "resources", "resourceTemplates"):
+        _require(call, "prompts" if kind == "prompts" else "resources")
+    cursor = call.request.params.get("cursor")
+    if not isinstance(cursor, str | None):
+        raise ProtocolError(INVALID_PARAMS, "params.cursor must be a string.", status=200)
+    page = call.server.views.of(call.context).page(kind, cursor, modern=call.terms.modern)
     if not call.terms.modern:
-        return b'{"tools":%b}' % listing
-    rest = complete(call, {"ttlMs": LIST_TTL_MS, "cacheScope": "private"})
-    return b'{"tools":%b,%b' % (listing, rest[1:])
+        return b"{%b}" % page
+    rest = b'"resultType":"complete","ttlMs":%d,"cacheScope":"private"' % LIST_TTL_MS
+    return b"{%b,%b,%b}" % (page, rest, call.server.signature)
 
 
-def call_tool(call: Call) -> bytes:
-    """``tools/call``: find, check, run; whatever goes wrong inside the tool becomes a failed result for the model."""
-    params = call.request.params
-    seen = call.server.views.tool(call.context, _text(params, "name"))
-    arguments = params.get("arguments")
-    if arguments is None:
-        arguments = {}
-    if not isinstance(arguments, dict):
-        raise ProtocolError(INVALID_PARAMS, "params.arguments must be an object.", status=200)
-    if call.terms.modern and seen.header_parameters:
-        check_parameters(call.headers, seen.header_parameters, arguments)
-    if not signals.tool_called.receivers:
-        return _run(call, seen, arguments)[0]
-    started = time.perf_counter()
-    outcome = "unauthorized"
-    try:
-        result, outcome = _run(call, seen, arguments)
-        return result
-    finally:
-        _tell(call, seen, outcome, (time.perf_counter() - started) * 1000)
+def offered_only(capability: str, method: Method, call: Call) -> Outcome:
+    """*method*, where the server has the *capability* that it belongs to."""
+    _require(call, capability)
+    return method(call)
 
 
-def _run(call: Call, seen: VisibleTool, arguments: dict[str, Any]) -> tuple[bytes, str]:
-    """The encoded result of one call, and its outcome: ``ok``, ``error`` or an error's code."""
-    tool = seen.tool
-    try:
-        returned = _guarded(call, seen, arguments)
-        if type(returned) is str and tool.output is None:
-            return complete_text(call, returned), "ok"
-        members = content.call_result(returned, tool.output)
-        if not call.terms.modern and not isinstance(members.get("structuredContent", {}), dict):
-            del members["structuredContent"]  # before 2026-07-28 it has to be an object
-        return complete(call, members), "error" if members.get("isError") else "ok"
-    except (ProtocolError, Unauthenticated, InsufficientScope, StoreUnavailable):
-        raise
-    except TooManyRequests as error:
-        sentence = f"Too many requests. Wait {error.retry_after_s} s, then try again."
-        return complete(call, content.error_result(sentence)), error.code
-    except SentryMCPError as error:
-        if error.http_status != 500:
-            log.info("Tool %s: %s: %s", tool.name, error.code, error)
-            return complete(call, content.error_result(error.public)), error.code
-        return complete(call, content.error_result(_unexpected(f"tool {tool.name}"))), error.code
-    except (Exception, SystemExit):  # noqa: BLE001 - a tool is somebody else's code: anything may come out, nothing may pass
-        return complete(call, content.error_result(_unexpected(f"tool {tool.name}"))), "server_error"
+def _require(call: Call, capability: str) -> None:
+    if capability not in call.server.capabilities():
+        status = 404 if call.terms.modern else 200
+        raise ProtocolError(METHOD_NOT_FOUND, "There is no such method in this version.", status=status)
 
 
-def _guarded(call: Call, seen: VisibleTool, arguments: dict[str, Any]) -> Any:
-    """What the tool returns: its own limit, what the connection fixes and its schema come first."""
-    context, tool = call.context, seen.tool
-    if tool.limit is not None:
-        call.server.endpoint.limits.hit(tool.limit, "tool", tool.name, context.grant_id)
-    keywords = seen.keywords(context, arguments)
-    gateway = Gateway(call.server.views, context, partial(_nested, call))
-    return tool.handler(replace(context, tools=gateway), **keywords)
+def set_log_level(call: Call) -> Outcome:
+    """``logging/setLevel``: which log messages a client of 2025 wants to have, for its session."""
+    level = call.request.params.get("level")
+    if level not in LOG_LEVELS:
+        raise ProtocolError(INVALID_PARAMS, f"params.level is one of: {', '.join(LOG_LEVELS)}.", status=200)
+    if call.session is not None:
+        call.server.sessions.set_log_level(call.session, level)
+    return b"{}"
 
 
-def _nested(call: Call, seen: VisibleTool, arguments: dict[str, Any]) -> Any:
-    """As ``_guarded``, for a tool that another one runs: those who keep watch are told of it as well."""
-    started, outcome = time.perf_counter(), "server_error"
-    try:
-        returned = _guarded(call, seen, arguments)
-        outcome = "ok"
-        return returned
-    except SentryMCPError as error:
-        outcome = error.code
-        raise
-    finally:
-        _tell(call, seen, outcome, (time.perf_counter() - started) * 1000)
+def subscribe(call: Call) -> Outcome:
+    """``resources/subscribe``: tell a session of 2025 when a resource changes."""
+    uri = text_in(call.request.params, "uri")
+    if call.server.views.resource(call.context, uri)[0] is None:
+        raise ProtocolError(-32002, "There is no resource at this address.", status=200)
+    if call.session is not None and not call.server.sessions.subscribe(call.session, uri):
+        raise ProtocolError(INVALID_PARAMS, "This session has as many subscriptions as are served.", status=200)
+    return b"{}"
 
 
-def _tell(call: Call, seen: VisibleTool, outcome: str, duration_ms: float) -> None:
-    context = call.context
-    try:
-        signals.tool_called.send(
-            call.server.endpoint.app,
-            tool=seen.tool.name,
-            grant_id=context.grant_id,
-            client_id=context.client_id,
-            user_id=context.user_id,
-            outcome=outcome,
-            duration_ms=duration_ms,
-        )
-    except Exception:  # a watcher that fails must not fail the call
-        log.exception("A receiver of tool_called failed")
+def unsubscribe(call: Call) -> Outcome:
+    """``resources/unsubscribe``: and no more."""
+    uri = text_in(call.request.params, "uri")
+    if call.session is not None:
+        call.server.sessions.unsubscribe(call.session, uri)
+    return b"{}"
 
 
-MODERN_METHODS: Mapping[str, Method] = {
-    "server/discover": discover,
-    "tools/list": list_tools,
+_BOTH: Mapping[str, Method] = {
+    "tools/list": partial(list_offers, "tools"),
     "tools/call": call_tool,
+    "prompts/list": partial(list_offers, "prompts"),
+    "prompts/get": partial(offered_only, "prompts", get_prompt),
+    "resources/list": partial(list_offers, "resources"),
+    "resources/templates/list": partial(list_offers, "resourceTemplates"),
+    "resources/read": partial(offered_only, "resources", read_resource),
+    "completion/complete": partial(offered_only, "completions", complete_argument),
 }
+MODERN_METHODS: Mapping[str, Method] = {**_BOTH, "server/discover": discover, "subscriptions/listen": listen}
 LEGACY_METHODS: Mapping[str, Method] = {
+    **_BOTH,
     "initialize": initialize,
     "ping": ping,
-    "tools/list": list_tools,
-    "tools/call": call_tool,
+    "logging/setLevel": partial(offered_only, "logging", set_log_level),
+    "resources/subscribe": partial(offered_only, "resources", subscribe),
+    "resources/unsubscribe": partial(offered_only, "resources", unsubscribe),
 }

@@ -15,7 +15,7 @@ import marshmallow
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, validate
 
 from ..errors import InvalidInput
 
@@ -75,6 +75,31 @@ class _Outward(_Converter):
     left_out = "load_only"
 
 
+class _Form(_Inward):
+    """Of a question to a person, which the protocol keeps flat: no null, and enumerations in its five kinds.
+
+    ``OneOf(choices)`` lists plain values, ``OneOf(choices, labels)`` values with titles; the same inside a list lets
+    several be chosen; ``metadata={"enumNames": [...]}`` is the kind from before there were titles.
+    """
+
+    def field2property(self, field: fields.Field[Any]) -> JSONSchema:
+        """As its base, with titles, and without null."""
+        converted = super().field2property(field)
+        if isinstance(converted.get("type"), list):
+            converted["type"] = next(kind for kind in converted["type"] if kind != "null")
+        if "enum" in converted:
+            converted["enum"] = [one for one in converted["enum"] if one is not None]
+        labels = next((list(one.labels) for one in field.validators if isinstance(one, validate.OneOf)), [])
+        if labels:
+            values = converted.pop("enum")
+            converted["oneOf"] = [{"const": value, "title": label} for value, label in zip(values, labels, strict=True)]
+        if "enumNames" in field.metadata:
+            converted["enumNames"] = list(field.metadata["enumNames"])
+        if isinstance(field, fields.List) and "oneOf" in converted["items"]:
+            converted["items"] = {"anyOf": converted["items"]["oneOf"]}
+        return converted
+
+
 class _InwardPlugin(MarshmallowPlugin):
     Converter = _Inward
 
@@ -83,14 +108,30 @@ class _OutwardPlugin(MarshmallowPlugin):
     Converter = _Outward
 
 
+class _FormPlugin(MarshmallowPlugin):
+    Converter = _Form
+
+
 def json_schema(schema: Schema, *, outward: bool = False) -> JSONSchema:
     """*schema* as JSON Schema, for what comes in or (*outward*) for what goes out.
 
     >>> json_schema(Schema.from_dict({"name": fields.Str(required=True)})())
     {'type': 'object', 'properties': {'name': {'type': 'string'}}, 'required': ['name'], 'additionalProperties': False}
     """
-    names = _Names()
-    plugin = (_OutwardPlugin if outward else _InwardPlugin)(schema_name_resolver=names.new)
+    return _converted(schema, _OutwardPlugin if outward else _InwardPlugin)
+
+
+def form_schema(schema: Schema) -> JSONSchema:
+    """*schema* as a question to a person shows it. Raises ValueError unless it is flat."""
+    converted = _converted(schema, _FormPlugin)
+    converted.pop("additionalProperties", None)
+    if "$defs" in converted or any(part.get("type") == "object" for part in converted["properties"].values()):
+        raise ValueError("a form is flat: no nested schemas")
+    return converted
+
+
+def _converted(schema: Schema, plugin_class: type[MarshmallowPlugin]) -> JSONSchema:
+    plugin = plugin_class(schema_name_resolver=_Names().new)
     spec = APISpec(title="", version="", openapi_version="3.1.0", plugins=[plugin])
     converter: Any = plugin.converter
     root: JSONSchema = converter.schema2jsonschema(schema)

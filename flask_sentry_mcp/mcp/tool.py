@@ -7,45 +7,35 @@
 ...     return f"Hello, {name}!"
 """
 
-import inspect
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+from .content import Annotations
+from .offer import Offer, check_offer, words_for
 from .output import Output, OutputLike
-from .schema import Arguments, SchemaLike, is_keyword_name
+from .prompt import Prompt
+from .resource import Resource, template_in
+from .schema import Arguments, SchemaLike
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+Completer: TypeAlias = Callable[..., Sequence[str]]
+KINDS = ("tools", "prompts", "resources")
 _RULE = re.compile(r"[1-9]\d{0,8}/(second|minute|hour|day)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Tool:
-    """One action that a model may call.
+class Tool(Offer):
+    """One action that a model may call. An unlisted tool can be called, but is not in ``tools/list``."""
 
-    ``skills`` is None for a tool that every grant may call; otherwise a grant needs one of them. ``scopes`` are all
-    needed. ``hidden_by`` names what makes it pointless when fixed: ``organization``, ``project``. An unlisted tool can
-    be called, but is not in ``tools/list``.
-    """
-
-    name: str
-    handler: Callable[..., Any]
-    description: str
     arguments: Arguments
     reads_only: bool
     destructive: bool
     idempotent: bool
     open_world: bool
-    title: str | None = None
     output: Output | None = None
-    skills: frozenset[str] | None = None
-    scopes: frozenset[str] = frozenset()
-    hidden_by: frozenset[str] = frozenset()
-    icons: tuple[Mapping[str, Any], ...] = ()
-    meta: Mapping[str, Any] | None = None
     timeout_s: float | None = None
     limit: str | None = None
     listed: bool = True
@@ -56,33 +46,46 @@ class Tool:
         if not self.reads_only:
             hints |= {"destructiveHint": self.destructive, "idempotentHint": self.idempotent}
         hints["openWorldHint"] = self.open_world
-        entry: dict[str, Any] = {
-            "name": self.name,
-            "description": self.description,
-            "inputSchema": input_schema,
-            "annotations": hints,
-        }
-        optional = {
-            "title": self.title,
-            "outputSchema": self.output.json_schema if self.output else None,
-            "icons": [dict(icon) for icon in self.icons] or None,
-            "_meta": dict(self.meta) if self.meta else None,
-        }
-        return entry | {name: value for name, value in optional.items() if value is not None}
+        return self.described(
+            name=self.name,
+            description=self.description,
+            inputSchema=input_schema,
+            outputSchema=self.output.json_schema if self.output else None,
+            annotations=hints,
+        )
 
 
 class Toolbox:
-    """An ordered collection of tools. ``revision`` changes with every change, at run time too."""
+    """What a server offers, in order: tools, resources, prompts. ``revision`` changes with every change."""
 
     def __init__(self) -> None:
-        self._tools: dict[str, Tool] = {}
+        self._shelves: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
+        self._completions: dict[tuple[str, str], Completer] = {}
+        self._watchers: list[Callable[[str], None]] = []
         self._lock = threading.Lock()
         self.revision = 0
 
+    # Each is a snapshot by name or address: a later change makes another.
+
     @property
     def tools(self) -> Mapping[str, Tool]:
-        """The tools by name, in the order in which they were added. A snapshot: later changes make another."""
-        return self._tools
+        """The tools by name."""
+        return self._shelves["tools"]
+
+    @property
+    def prompts(self) -> Mapping[str, Prompt]:
+        """The prompts by name."""
+        return self._shelves["prompts"]
+
+    @property
+    def resources(self) -> Mapping[str, Resource]:
+        """The resources by address; those built from a template by the template's text."""
+        return self._shelves["resources"]
+
+    @property
+    def completions(self) -> Mapping[tuple[str, str], Completer]:
+        """The completers by prompt name or template, and argument."""
+        return self._completions
 
     def tool(
         self,
@@ -121,7 +124,7 @@ class Toolbox:
                 Tool(
                     name=name or str(getattr(handler, "__name__", "")),
                     handler=handler,
-                    description=_description(handler, description),
+                    description=words_for(handler, description),
                     arguments=Arguments(schema),
                     reads_only=reads_only,
                     destructive=_is_destructive(reads_only, destructive),
@@ -143,36 +146,159 @@ class Toolbox:
 
         return declare
 
-    def add(self, tool: Tool) -> None:
+    def resource(
+        self,
+        uri: str,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        mime_type: str | None = None,
+        size: int | None = None,
+        annotations: Annotations | None = None,
+        skills: Collection[str] | None = None,
+        scopes: Collection[str] = (),
+        hidden_by: Collection[str] = (),
+        icons: Sequence[Mapping[str, Any]] | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """A decorator that records a function as a resource, and hands it back unchanged.
+
+        *uri* may hold variables: ``report://{year}`` (one segment) or ``file:///{+path}`` (with slashes). The function
+        is called as ``function(ctx, **variables)`` and returns text, bytes, a dict, Contents or a list of these.
+        Variables are decoded text from a stranger: check them.
+        """
+
+        def declare(handler: Handler) -> Handler:
+            self.add(
+                Resource(
+                    name=name or str(getattr(handler, "__name__", "")),
+                    handler=handler,
+                    description=words_for(handler, description),
+                    title=title,
+                    skills=None if skills is None else frozenset(skills),
+                    scopes=frozenset(scopes),
+                    hidden_by=frozenset(hidden_by),
+                    icons=tuple(icons or ()),
+                    meta=meta,
+                    uri=uri,
+                    template=template_in(uri),
+                    mime_type=mime_type,
+                    size=size,
+                    annotations=annotations,
+                )
+            )
+            return handler
+
+        return declare
+
+    def prompt(
+        self,
+        schema: SchemaLike | None = None,
+        *,
+        name: str | None = None,
+        title: str | None = None,
+        description: str | None = None,
+        skills: Collection[str] | None = None,
+        scopes: Collection[str] = (),
+        hidden_by: Collection[str] = (),
+        icons: Sequence[Mapping[str, Any]] | None = None,
+        meta: Mapping[str, Any] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        """A decorator that records a function as a prompt, and hands it back unchanged.
+
+        The function is called as ``function(ctx, **arguments)`` and returns text, a record of content, a Message, or a
+        list of these.
+        """
+
+        def declare(handler: Handler) -> Handler:
+            self.add(
+                Prompt(
+                    name=name or str(getattr(handler, "__name__", "")),
+                    handler=handler,
+                    description=words_for(handler, description),
+                    title=title,
+                    skills=None if skills is None else frozenset(skills),
+                    scopes=frozenset(scopes),
+                    hidden_by=frozenset(hidden_by),
+                    icons=tuple(icons or ()),
+                    meta=meta,
+                    arguments=Arguments(schema),
+                )
+            )
+            return handler
+
+        return declare
+
+    def completion(self, of: str, argument: str) -> Callable[[Handler], Handler]:
+        """A decorator for what completes an *argument* of a prompt (by name) or of a resource template (by its text).
+
+        The function is called as ``function(ctx, value, others)``: what is typed so far, and the arguments already
+        chosen, by name; it returns the values to offer, best first.
+        """
+
+        def declare(handler: Handler) -> Handler:
+            with self._lock:
+                self._completions = {**self._completions, (of, argument): handler}
+                self.revision += 1
+            return handler
+
+        return declare
+
+    def add(self, offer: Tool | Prompt | Resource) -> None:
         """Add a finished record. Raises ValueError or TypeError if it cannot work or the name is taken."""
-        _check(tool)
+        check_offer(offer, _keywords(offer))
+        if isinstance(offer, Tool):
+            _check_tool(offer)
+        kind, key = _place(offer)
         with self._lock:
-            if tool.name in self._tools:
-                raise ValueError(f"there is a tool named {tool.name} already")
-            self._tools = {**self._tools, tool.name: tool}
+            if key in self._shelves[kind]:
+                raise ValueError(f"there is a {kind[:-1]} named {key} already")
+            self._shelves[kind] = {**self._shelves[kind], key: offer}
             self.revision += 1
+        self._tell(kind)
 
     def include(self, *others: "Toolbox") -> "Toolbox":
-        """Add the tools of *others*, in order, and return this toolbox."""
+        """Add what *others* hold, in order, and return this toolbox."""
         for other in others:
-            for tool in other.tools.values():
-                self.add(tool)
+            for offers in (other.tools, other.prompts, other.resources):
+                for offer in offers.values():
+                    self.add(offer)
+            self._completions |= other.completions
         return self
 
     def remove(self, name: str) -> None:
-        """Take a tool out, also while the application runs. Raises KeyError if there is none by that name."""
+        """Take out a tool or prompt by name or a resource by address, also while the application runs.
+
+        Raises: KeyError if there is none.
+        """
         with self._lock:
-            tools = dict(self._tools)
-            del tools[name]
-            self._tools = tools
+            kind = next((kind for kind in KINDS if name in self._shelves[kind]), None)
+            if kind is None:
+                raise KeyError(name)
+            self._shelves[kind] = {key: offer for key, offer in self._shelves[kind].items() if key != name}
             self.revision += 1
+        self._tell(kind)
+
+    def watch(self, watcher: Callable[[str], None]) -> None:
+        """Have *watcher* called with the kind (``tools``, ``prompts``, ``resources``) after every change."""
+        self._watchers.append(watcher)
+
+    def _tell(self, kind: str) -> None:
+        for watcher in tuple(self._watchers):
+            watcher(kind)
 
 
-def _description(handler: Callable[..., Any], given: str | None) -> str:
-    text = inspect.cleandoc(given or getattr(handler, "__doc__", None) or "")
-    if not text:
-        raise TypeError(f"{handler!r} needs a docstring: it is what the model reads to choose the tool")
-    return text
+def _place(offer: Tool | Prompt | Resource) -> tuple[str, str]:
+    if isinstance(offer, Resource):
+        return "resources", offer.uri
+    return ("tools" if isinstance(offer, Tool) else "prompts"), offer.name
+
+
+def _keywords(offer: Tool | Prompt | Resource) -> dict[str, bool]:
+    if isinstance(offer, Resource):
+        return dict.fromkeys(offer.template.variables if offer.template else (), False)
+    return offer.arguments.keywords
 
 
 def _is_destructive(reads_only: bool, destructive: bool | None) -> bool:
@@ -185,39 +311,8 @@ def _is_destructive(reads_only: bool, destructive: bool | None) -> bool:
     return destructive
 
 
-def _check(tool: Tool) -> None:
-    """Everything about *tool* that can be known to fail before it is called."""
-    if not _NAME.fullmatch(tool.name):
-        raise ValueError(f"{tool.name!r} cannot name a tool: 1 to 64 letters, digits, dots, dashes and underscores")
+def _check_tool(tool: Tool) -> None:
     if tool.limit is not None and not _RULE.fullmatch(tool.limit):
         raise ValueError(f"the limit of {tool.name} must look like 10/minute (second, minute, hour or day)")
     if tool.timeout_s is not None and not tool.timeout_s > 0:
         raise ValueError(f"the timeout of {tool.name} must be more than 0 seconds")
-    if unknown := tool.hidden_by - {"organization", "project"}:
-        raise ValueError(f"{tool.name} cannot be hidden by {', '.join(sorted(unknown))}")
-    _check_signature(tool)
-
-
-def _check_signature(tool: Tool) -> None:
-    parameters = inspect.signature(tool.handler).parameters
-    takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
-    first = next(iter(parameters.values()), None)
-    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD, first.VAR_POSITIONAL):
-        raise TypeError(f"{tool.name} must take the context as its first argument")
-    keywords = tool.arguments.keywords
-    for name, may_be_absent in keywords.items():
-        if not is_keyword_name(name):
-            raise TypeError(f"{tool.name}: {name!r} cannot be a keyword; name the field otherwise and set data_key")
-        parameter = parameters.get(name)
-        if parameter is None and not takes_all:
-            raise TypeError(f"{tool.name} does not take {name!r}, which its schema declares")
-        if parameter is not None and may_be_absent and parameter.default is inspect.Parameter.empty:
-            raise TypeError(f"{tool.name}: {name!r} is optional, so give it load_default or a default value")
-    _check_nothing_is_missing(tool, list(parameters.values())[1:], keywords)
-
-
-def _check_nothing_is_missing(tool: Tool, rest: Iterable[inspect.Parameter], keywords: Collection[str]) -> None:
-    for parameter in rest:
-        variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
-        if not variadic and parameter.default is parameter.empty and parameter.name not in keywords:
-            raise TypeError(f"{tool.name} needs {parameter.name!r}, which its schema does not declare")

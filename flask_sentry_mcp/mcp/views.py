@@ -9,14 +9,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, copy_current_request_context, request
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from ..context import Context, Presented
 from ..errors import BadTransport, SentryMCPError, new_event_id
 from ..security.limits import client_address
 from ..security.slugs import is_slug
-from . import methods
+from . import listening, methods
+from .call import UNEXPECTED
 from .endpoint import Endpoint, Server
 from .messages import encode
 
@@ -41,7 +42,7 @@ _ZERO = re.compile(r"q=0(?:\.0{0,3})?")
 
 def mcp_blueprint(endpoint: Endpoint) -> Blueprint:
     """The blueprint that serves *endpoint*. Register it under the path of the public URL."""
-    door = _Door(Server(endpoint))
+    door = _Door(Server(endpoint, copy_current_request_context))
     blueprint = Blueprint("sentry_mcp", __name__)
     root = endpoint.settings.resource_path
     for path in (root, f"{root}/<organization>", f"{root}/<organization>/<project>"):
@@ -66,6 +67,7 @@ class _Door:
         secure = (("Strict-Transport-Security", "max-age=31536000"),)
         self._common = [*_CORS, *(secure if server.endpoint.settings.public_url.startswith("https:") else ())]
         self._json = [("Content-Type", "application/json"), *self._common]
+        self._stream = [("Content-Type", "text/event-stream"), ("X-Accel-Buffering", "no"), *self._common]
 
     def view(self, organization: str | None = None, project: str | None = None) -> Response:
         """Answer the request at hand. Whatever happens is an answer of ours: nothing reaches the host's handlers."""
@@ -79,21 +81,40 @@ class _Door:
         except Exception:  # the outer door: a fault of ours or of the machine, told by its event id alone
             event_id = new_event_id()
             log.exception("Unexpected error at the MCP endpoint, event id %s", event_id)
-            described = {"error": SentryMCPError.code, "error_description": methods.UNEXPECTED.format(event_id)}
+            described = {"error": SentryMCPError.code, "error_description": UNEXPECTED.format(event_id)}
             return Response(encode(described), 500, self._json)
 
     def _serve(self, environ: dict[str, Any], organization: str | None, project: str | None) -> Response:
-        is_post = environ["REQUEST_METHOD"] == "POST"
-        if is_post:
+        method = environ["REQUEST_METHOD"]
+        if method == "POST":
             _check_transport(environ)
-        context = self._admitted(environ, organization, project)
-        if not is_post:
+        presented, context = self._admitted(environ, organization, project)
+        if method == "POST":
+            return self._answered(methods.handle(self._server, context, _body(), environ, presented))
+        session_id = environ.get("HTTP_MCP_SESSION_ID")
+        if session_id is None or self._server.memory is None or method not in ("GET", "DELETE"):
             raise BadTransport(405, "This address is served by POST.")
-        answer = methods.handle(self._server, context, _body(), environ)
-        return Response(answer.body, answer.status, self._json)
+        if method == "DELETE":
+            self._server.sessions.end(session_id, context.grant_id)
+            return Response(status=204, headers=self._common)
+        session = self._server.sessions.find(session_id, context.grant_id)
+        if not _accepts(environ.get("HTTP_ACCEPT", "*/*"), ("text/event-stream",)):
+            raise BadTransport(406, "Accept text/event-stream.")
+        last = environ.get("HTTP_LAST_EVENT_ID")
+        if last is None:
+            return Response(listening.listen_in_session(self._server, session, presented), 200, self._stream)
+        return Response(listening.resume(self._server, session, last.strip()), 200, self._stream)
 
-    def _admitted(self, environ: Mapping[str, Any], organization: str | None, project: str | None) -> Context:
-        """The caller, once past the guard."""
+    def _answered(self, answer: methods.Answer) -> Response:
+        headers = self._json if isinstance(answer.body, bytes) else self._stream
+        if answer.session is not None:
+            headers = [*headers, ("Mcp-Session-Id", answer.session.id)]
+        return Response(answer.body, answer.status, headers)
+
+    def _admitted(
+        self, environ: Mapping[str, Any], organization: str | None, project: str | None
+    ) -> tuple[Presented, Context]:
+        """The caller, once past the guard, and what was shown for it."""
         endpoint, settings = self._endpoint, self._endpoint.settings
         endpoint.origins.check(environ.get("HTTP_HOST"), environ.get("HTTP_ORIGIN"))
         address = client_address(
@@ -102,13 +123,12 @@ class _Door:
         endpoint.limits.hit(settings.address_limit, "mcp", self._server.address_key(address))
         if not all(slug is None or is_slug(slug) for slug in (organization, project)):
             raise BadTransport(404, "There is nothing at this address.")
-        context = endpoint.authenticate(
-            Presented(
-                environ.get("HTTP_AUTHORIZATION"), organization, project, address, environ.get("QUERY_STRING", "")
-            )
+        presented = Presented(
+            environ.get("HTTP_AUTHORIZATION"), organization, project, address, environ.get("QUERY_STRING", "")
         )
+        context = endpoint.authenticate(presented)
         endpoint.limits.hit(settings.call_limit, "grant", context.grant_id)
-        return context
+        return presented, context
 
     def _refusal(self, error: SentryMCPError, organization: str | None, project: str | None) -> Response:
         """An answer of HTTP's own: OAuth's error body (RATE-2, ERR-1), with a challenge where there is one."""
@@ -153,7 +173,7 @@ def _check_transport(environ: Mapping[str, Any]) -> None:
         raise BadTransport(413, "A body may have one mebibyte.")
 
 
-def _accepts(header: str) -> bool:
+def _accepts(header: str, wanted: tuple[str, ...] = ("application/json", "text/event-stream")) -> bool:
     if header == "application/json, text/event-stream":
         return True
     ranges = set()
@@ -161,10 +181,7 @@ def _accepts(header: str) -> bool:
         media, *parameters = (piece.strip() for piece in part.split(";"))
         if not any(_ZERO.fullmatch(parameter) for parameter in parameters):
             ranges.add(media)
-    return all(
-        not ranges.isdisjoint((media, f"{media.partition('/')[0]}/*", "*/*"))
-        for media in ("application/json", "text/event-stream")
-    )
+    return all(not ranges.isdisjoint((media, f"{media.partition('/')[0]}/*", "*/*")) for media in wanted)
 
 
 def _body() -> bytes:

@@ -11,7 +11,11 @@ from ..context import Context
 from ..errors import InsufficientScope, OutsideConstraint, ProtocolError
 from ..skills import SKILLS, Skill, implied
 from .messages import INVALID_PARAMS, encode
+from .offer import Offer
+from .prompt import Prompt
+from .resource import Resource
 from .schema import HeaderParameter
+from .seal import Seal
 from .tool import Tool, Toolbox
 
 FIXED_BY: Mapping[str, str] = {
@@ -66,34 +70,94 @@ class VisibleTool(NamedTuple):
         return pruned
 
 
+Listed: TypeAlias = VisibleTool | Prompt | Resource
+
+
 class View:
-    """The tools of one kind of caller. ``listing`` is ``tools/list``'s array, encoded once per era."""
+    """What one kind of caller sees. Pages of the lists are encoded once per era."""
 
-    __slots__ = ("_listings", "tools")
+    __slots__ = ("_lists", "_pages", "_seal", "_size", "prompts", "resources", "templates", "tools")
 
-    def __init__(self, tools: Mapping[str, VisibleTool]) -> None:
+    def __init__(
+        self,
+        tools: Mapping[str, VisibleTool],
+        prompts: Mapping[str, Prompt],
+        resources: Mapping[str, Resource],
+        seal: Seal,
+        page_size: int,
+    ) -> None:
         self.tools = tools
-        self._listings: dict[bool, bytes] = {}
+        self.prompts = prompts
+        self.resources = {uri: one for uri, one in resources.items() if one.template is None}
+        self.templates = {uri: one for uri, one in resources.items() if one.template is not None}
+        self._lists: Mapping[str, Mapping[str, Listed]] = {
+            "tools": {name: seen for name, seen in tools.items() if seen.tool.listed},
+            "prompts": prompts,
+            "resources": self.resources,
+            "resourceTemplates": self.templates,
+        }
+        self._seal, self._size = seal, page_size
+        self._pages: dict[tuple[str, bool, str | None], bytes] = {}
 
-    def listing(self, *, modern: bool) -> bytes:
-        """The listed tools as a JSON array. Before 2026-07-28 an output schema has to describe an object."""
-        encoded = self._listings.get(modern)
-        if encoded is None:
-            entries = [seen.tool.listing(seen.input_schema()) for seen in self.tools.values() if seen.tool.listed]
-            for entry in entries:
-                if not modern and entry.get("outputSchema", {}).get("type", "object") != "object":
-                    del entry["outputSchema"]
-            encoded = self._listings[modern] = encode(entries)
+    def page(self, kind: str, cursor: str | None, *, modern: bool) -> bytes:
+        """One page of a list, as members of a JSON object without its braces: ``"tools":[...],"nextCursor":"..."``.
+
+        A cursor names the last entry of the page before, so it stays good while other entries come and go.
+        Raises: ProtocolError (-32602) for a cursor that is not ours, of another list, or whose entry is gone.
+        """
+        page = self._pages.get((kind, modern, cursor))
+        if page is None:
+            page = self._encoded(kind, self._start(kind, cursor), modern)
+            self._pages[(kind, modern, cursor)] = page
+        return page
+
+    def _start(self, kind: str, cursor: str | None) -> int:
+        if cursor is None:
+            return 0
+        try:
+            of, last = self._seal.get(cursor)
+            if of == kind:
+                return list(self._lists[kind]).index(last) + 1
+        except (ValueError, TypeError):
+            pass
+        raise ProtocolError(INVALID_PARAMS, "This cursor is not one of ours. Start again without one.", status=200)
+
+    def _encoded(self, kind: str, start: int, modern: bool) -> bytes:
+        names = list(self._lists[kind])
+        shown = names[start : start + self._size]
+        encoded = b'"%b":%b' % (kind.encode(), encode([_entry(self._lists[kind][name], modern) for name in shown]))
+        if start + self._size < len(names):
+            encoded += b',"nextCursor":' + encode(self._seal.put([kind, shown[-1]]))
         return encoded
+
+
+def _entry(listed: Listed, modern: bool) -> dict[str, Any]:
+    """An entry of a list. Before 2026-07-28 an output schema has to describe an object."""
+    if not isinstance(listed, VisibleTool):
+        return listed.listing()
+    entry = listed.tool.listing(listed.input_schema())
+    if not modern and entry.get("outputSchema", {}).get("type", "object") != "object":
+        del entry["outputSchema"]
+    return entry
 
 
 class Views:
     """The compiled views of one application. *read_only* leaves out every tool that changes something."""
 
-    def __init__(self, toolbox: Toolbox, *, read_only: bool = False, skills: tuple[Skill, ...] = SKILLS) -> None:
+    def __init__(
+        self,
+        toolbox: Toolbox,
+        seal: Seal,
+        *,
+        read_only: bool = False,
+        skills: tuple[Skill, ...] = SKILLS,
+        page_size: int = 200,
+    ) -> None:
         self._toolbox = toolbox
+        self._seal = seal
         self._read_only = read_only
         self._skills = skills
+        self._page_size = page_size
         self._compiled: dict[_Key, View] = {}
 
     def of(self, context: Context) -> View:
@@ -124,36 +188,69 @@ class Views:
         seen = self.of(context).tools.get(name)
         if seen is not None:
             return seen
-        tool = self._toolbox.tools.get(name)
-        if tool is None or not self._exists_for(tool, context):
-            raise ProtocolError(INVALID_PARAMS, "There is no tool by that name.", status=200)
-        raise InsufficientScope(self._scopes_needed(tool, context), f"tool {name}")
+        raise self._absent(self._toolbox.tools.get(name), context, "There is no tool by that name.")
+
+    def prompt(self, context: Context, name: str) -> Prompt:
+        """The prompt by that name. Raises as ``tool``."""
+        prompt = self.of(context).prompts.get(name)
+        if prompt is not None:
+            return prompt
+        raise self._absent(self._toolbox.prompts.get(name), context, "There is no prompt by that name.")
+
+    def resource(self, context: Context, uri: str) -> tuple[Resource | None, dict[str, str]]:
+        """The resource at *uri* with the variables of its template; None if this caller sees none there."""
+        view = self.of(context)
+        fixed = view.resources.get(uri)
+        if fixed is not None:
+            return fixed, {}
+        for resource in view.templates.values():
+            variables = resource.template.match(uri) if resource.template else None
+            if variables is not None:
+                return resource, variables
+        return None, {}
+
+    def may_complete(self, context: Context, kind: str, of: str, argument: str) -> bool:
+        """Whether there is such an argument of a prompt (``ref/prompt``) or template (``ref/resource``) here."""
+        view = self.of(context)
+        if kind == "ref/prompt":
+            return of in view.prompts and argument in view.prompts[of].arguments.names
+        template = view.templates[of].template if of in view.templates else None
+        return template is not None and argument in template.variables
+
+    def _absent(self, offer: Tool | Prompt | None, context: Context, sentence: str) -> Exception:
+        """What to raise for *offer*, which this caller does not see."""
+        if offer is None or not self._exists_for(offer, context):
+            return ProtocolError(INVALID_PARAMS, sentence, status=200)
+        return InsufficientScope(self._scopes_needed(offer, context), offer.name)
 
     def _compile(self, context: Context) -> View:
-        reach = implied(context.scopes)
+        reach, toolbox = implied(context.scopes), self._toolbox
+
+        def sees(offer: Offer) -> bool:
+            granted = offer.skills is None or not offer.skills.isdisjoint(context.skills)
+            return granted and offer.scopes <= reach and self._exists_for(offer, context)
+
         return View(
-            {
-                name: _as_seen(tool, context)
-                for name, tool in self._toolbox.tools.items()
-                if self._exists_for(tool, context)
-                and tool.scopes <= reach
-                and (tool.skills is None or tool.skills & context.skills)
-            }
+            {name: _as_seen(tool, context) for name, tool in toolbox.tools.items() if sees(tool)},
+            {name: prompt for name, prompt in toolbox.prompts.items() if sees(prompt)},
+            {uri: resource for uri, resource in toolbox.resources.items() if sees(resource)},
+            self._seal,
+            self._page_size,
         )
 
-    def _exists_for(self, tool: Tool, context: Context) -> bool:
+    def _exists_for(self, offer: Offer, context: Context) -> bool:
         fixed = context.constraint
-        if "organization" in tool.hidden_by and fixed.organization_slug is not None:
+        if "organization" in offer.hidden_by and fixed.organization_slug is not None:
             return False
-        if "project" in tool.hidden_by and fixed.project_slug is not None:
+        if "project" in offer.hidden_by and fixed.project_slug is not None:
             return False
-        return tool.reads_only or not self._read_only
+        return not (self._read_only and isinstance(offer, Tool) and not offer.reads_only)
 
-    def _scopes_needed(self, tool: Tool, context: Context) -> list[str]:
-        """What to authorize again with: the present scopes, the tool's, and those of its least demanding skill."""
-        needed = context.scopes | tool.scopes
-        if tool.skills is not None and not tool.skills & context.skills:
-            candidates = [skill.scopes for skill in self._skills if skill.id in tool.skills]
+    def _scopes_needed(self, offer: Offer, context: Context) -> list[str]:
+        """What to authorize again with: the present scopes, the offer's, and those of its least demanding skill."""
+        needed = context.scopes | offer.scopes
+        if offer.skills is not None and offer.skills.isdisjoint(context.skills):
+            candidates = [skill.scopes for skill in self._skills if skill.id in offer.skills]
             needed |= min(candidates, key=len, default=frozenset())
         return sorted(needed)
 

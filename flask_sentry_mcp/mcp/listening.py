@@ -1,0 +1,136 @@
+"""Streams on which nothing is answered, only told: ``subscriptions/listen`` of 2026-07-28 and the GET stream of 2025.
+
+What changes is told to all workers through one channel of the store. A stream asks again every few seconds whether its
+caller may still be here, so a revoked grant loses its streams too.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..context import Presented
+from ..errors import BadTransport, ProtocolError, SentryMCPError
+from .call import Call, log
+from .endpoint import CHANGES, Server
+from .era import META
+from .messages import INVALID_PARAMS, METHOD_NOT_FOUND, encode, result_message
+from .sessions import MOST_SUBSCRIPTIONS, Session
+from .streams import KEEP_ALIVE, KEEP_ALIVE_S, LIFE_S, Stream, frame
+
+_SUBSCRIPTION_KEY = META + "subscriptionId"
+_LISTS = {"toolsListChanged": "tools", "promptsListChanged": "prompts", "resourcesListChanged": "resources"}
+_EVENT_ID = re.compile(r"([A-Za-z0-9_-]{16})\.(\d{1,9})")
+
+
+def listen(call: Call) -> Stream:
+    """``subscriptions/listen``: acknowledge what is honoured, then tell of it until somebody hangs up."""
+    server, request = call.server, call.request
+    if server.memory is None:
+        raise ProtocolError(METHOD_NOT_FOUND, "There is no such method in this version.", status=404)
+    wanted = request.params.get("notifications")
+    if not isinstance(wanted, dict):
+        raise ProtocolError(INVALID_PARAMS, "params.notifications must be an object.", status=200)
+    honoured = _honoured(call, wanted)
+    kinds = {kind for name, kind in _LISTS.items() if honoured.get(name)}
+    uris = frozenset(honoured.get("resourceSubscriptions", ()))
+    tag = {"_meta": {_SUBSCRIPTION_KEY: request.id}}
+
+    def frames(after: int) -> Iterator[bytes]:
+        acknowledged = {"notifications": honoured, **tag}
+        yield frame(_notification("notifications/subscriptions/acknowledged", acknowledged))
+        for change in _changes(server, call.presented, after):
+            if change is None:
+                yield KEEP_ALIVE
+            elif change.get("list") in kinds:
+                yield frame(_notification(f"notifications/{change['list']}/list_changed", tag))
+            elif change.get("uri") in uris:
+                yield frame(_notification("notifications/resources/updated", {"uri": change["uri"], **tag}))
+        ended = {"resultType": "complete", **tag}
+        yield frame(result_message(request.id, encode(ended)))
+
+    return Stream(frames(_now(server)), server.places.take(call.context.grant_id))
+
+
+def listen_in_session(server: Server, session: Session, presented: Presented) -> Stream:
+    """The GET stream of 2025: changes of lists, and of the resources that the session subscribed to."""
+
+    def frames(after: int) -> Iterator[bytes]:
+        yield KEEP_ALIVE
+        for change in _changes(server, presented, after):
+            if change is None:
+                yield KEEP_ALIVE
+            elif "list" in change:
+                yield frame(_notification(f"notifications/{change['list']}/list_changed", None))
+            elif change.get("uri") in server.sessions.find(session.id, session.grant_id).subscriptions:
+                yield frame(_notification("notifications/resources/updated", {"uri": change["uri"]}))
+
+    return Stream(frames(_now(server)), server.places.take(session.grant_id))
+
+
+def resume(server: Server, session: Session, last_event_id: str) -> Stream:
+    """What a stream of 2025 said after the client's last event, and goes on saying, until its result."""
+    found = _EVENT_ID.fullmatch(last_event_id)
+    if found is None:
+        raise BadTransport(400, "The Last-Event-ID is not one of ours.")
+    stream, seen = found[1], int(found[2])
+
+    def frames() -> Iterator[bytes]:
+        yield KEEP_ALIVE
+        after, until = 0, time.monotonic() + LIFE_S
+        while time.monotonic() < until:
+            kept = server.sessions.recorded(session, stream, after, KEEP_ALIVE_S)
+            if not kept:
+                yield KEEP_ALIVE
+            for sequence, number, last, message in kept:
+                after = sequence
+                if number > seen:
+                    yield frame(message, f"{stream}.{number}")
+                if last:
+                    return
+
+    return Stream(frames(), server.places.take(session.grant_id))
+
+
+def _honoured(call: Call, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of what is wanted that this server tells of, and that this caller may see."""
+    offered = call.server.capabilities()
+    honoured: dict[str, Any] = {name: True for name, kind in _LISTS.items() if wanted.get(name) and kind in offered}
+    uris = wanted.get("resourceSubscriptions")
+    if uris is None:
+        return honoured
+    if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris) or len(uris) > MOST_SUBSCRIPTIONS:
+        raise ProtocolError(INVALID_PARAMS, "resourceSubscriptions is a list of at most 100 addresses.", status=200)
+    if "resources" in offered:
+        views = call.server.views
+        honoured["resourceSubscriptions"] = [uri for uri in uris if views.resource(call.context, uri)[0] is not None]
+    return honoured
+
+
+def _now(server: Server) -> int:
+    """The sequence of the last change so far."""
+    told = server.channels.wait(CHANGES, 0, timeout_s=0)
+    return told[-1].sequence if told else 0
+
+
+def _changes(server: Server, presented: Presented | None, after: int) -> Iterator[dict[str, Any] | None]:
+    """Changes as they come; None when there was none for a while. Ends with the stream's life, or the caller's."""
+    until = time.monotonic() + LIFE_S
+    try:
+        while time.monotonic() < until:
+            told = server.channels.wait(CHANGES, after, timeout_s=KEEP_ALIVE_S)
+            if presented is not None:
+                server.endpoint.authenticate(presented)
+            if not told:
+                yield None
+            for one in told:
+                after = one.sequence
+                yield json.loads(one.body)
+    except SentryMCPError as error:
+        log.info("A stream ends: %s: %s", error.code, error)
+
+
+def _notification(method: str, params: Mapping[str, Any] | None) -> bytes:
+    said: dict[str, Any] = {"jsonrpc": "2.0", "method": method}
+    return encode(said if params is None else said | {"params": params})

@@ -1,0 +1,80 @@
+"""What tools, resources and prompts have in common: a name, words, a function, and for whom they are."""
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .schema import is_keyword_name
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Offer:
+    """One thing that a server offers.
+
+    ``skills`` is None for what every grant may use; otherwise a grant needs one of them. ``scopes`` are all needed.
+    ``hidden_by`` names what makes it pointless when fixed: ``organization``, ``project``.
+    """
+
+    name: str
+    handler: Callable[..., Any]
+    description: str
+    title: str | None = None
+    skills: frozenset[str] | None = None
+    scopes: frozenset[str] = frozenset()
+    hidden_by: frozenset[str] = frozenset()
+    icons: tuple[Mapping[str, Any], ...] = ()
+    meta: Mapping[str, Any] | None = None
+
+    def described(self, **members: Any) -> dict[str, Any]:
+        """An entry of a list: *members* and what every offer may have; None is left out."""
+        entry = {
+            **members,
+            "title": self.title,
+            "icons": [dict(icon) for icon in self.icons] or None,
+            "_meta": dict(self.meta) if self.meta else None,
+        }
+        return {name: value for name, value in entry.items() if value is not None}
+
+
+def words_for(handler: Callable[..., Any], given: str | None) -> str:
+    """The description: *given*, or the docstring. Raises TypeError when there is neither."""
+    text = inspect.cleandoc(given or getattr(handler, "__doc__", None) or "")
+    if not text:
+        raise TypeError(f"{handler!r} needs a docstring: it is what the model reads")
+    return text
+
+
+def check_offer(offer: Offer, keywords: Mapping[str, bool]) -> None:
+    """Raises ValueError or TypeError for what can be known to fail before the first request.
+
+    *keywords* are those the handler is called with, each with whether it may be left out.
+    """
+    if not _NAME.fullmatch(offer.name):
+        raise ValueError(f"{offer.name!r} cannot be a name: 1 to 64 letters, digits, dots, dashes and underscores")
+    if unknown := offer.hidden_by - {"organization", "project"}:
+        raise ValueError(f"{offer.name} cannot be hidden by {', '.join(sorted(unknown))}")
+    parameters = inspect.signature(offer.handler).parameters
+    first = next(iter(parameters.values()), None)
+    if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD, first.VAR_POSITIONAL):
+        raise TypeError(f"{offer.name} must take the context as its first argument")
+    takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters.values())
+    for name, may_be_absent in keywords.items():
+        if not is_keyword_name(name):
+            raise TypeError(f"{offer.name}: {name!r} cannot be a keyword; name the field otherwise and set data_key")
+        parameter = parameters.get(name)
+        if parameter is None and not takes_all:
+            raise TypeError(f"{offer.name} does not take {name!r}, which its schema declares")
+        if parameter is not None and may_be_absent and parameter.default is parameter.empty:
+            raise TypeError(f"{offer.name}: {name!r} is optional, so give it load_default or a default value")
+    _check_nothing_is_missing(offer, list(parameters.values())[1:], keywords)
+
+
+def _check_nothing_is_missing(offer: Offer, rest: Iterable[inspect.Parameter], keywords: Collection[str]) -> None:
+    for parameter in rest:
+        variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        if not variadic and parameter.default is parameter.empty and parameter.name not in keywords:
+            raise TypeError(f"{offer.name} needs {parameter.name!r}, which its schema does not declare")
