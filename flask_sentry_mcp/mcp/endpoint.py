@@ -69,7 +69,7 @@ class Server:
         self.signature = b'"_meta":' + encode({SERVER_INFO_KEY: self.info})
         self.views = Views(
             endpoint.toolbox,
-            Seal(secrets, "cursor"),
+            seal=Seal(secrets, "cursor"),
             read_only=settings.read_only,
             skills=endpoint.skills,
             page_size=endpoint.page_size,

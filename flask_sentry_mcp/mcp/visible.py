@@ -4,6 +4,7 @@ A grant has skills and scopes; a connection may be fixed to an organization or a
 its parameters leave the advertised schema and are filled in at the call. Compiled once for each combination.
 """
 
+import secrets
 from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
@@ -142,19 +143,22 @@ def _entry(listed: Listed, modern: bool) -> dict[str, Any]:
 
 
 class Views:
-    """The compiled views of one application. *read_only* leaves out every tool that changes something."""
+    """The compiled views of one application. *read_only* leaves out every tool that changes something.
+
+    Without a *seal* the cursors are good in this process alone.
+    """
 
     def __init__(
         self,
         toolbox: Toolbox,
-        seal: Seal,
         *,
+        seal: Seal | None = None,
         read_only: bool = False,
         skills: tuple[Skill, ...] = SKILLS,
         page_size: int = 200,
     ) -> None:
         self._toolbox = toolbox
-        self._seal = seal
+        self._seal = seal or Seal([secrets.token_urlsafe()], "cursor")
         self._read_only = read_only
         self._skills = skills
         self._page_size = page_size

@@ -6,11 +6,9 @@ import pytest
 from marshmallow import fields
 
 from flask_sentry_mcp.context import Constraint, Context
-from flask_sentry_mcp.mcp.seal import Seal
 from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.mcp.visible import Views
 
-SECRET = "0123456789abcdefghijklmnopqrstuvwxyz"
 SLUGS = {
     "organization_slug": fields.Str(required=True, data_key="organizationSlug"),
     "project": fields.Str(load_default=None, data_key="projectSlugOrId"),
@@ -109,7 +107,7 @@ def test_what_is_fixed_is_filled_in(server: Any) -> None:
 
 def test_a_region_is_fixed_with_its_organization(toolbox: Any, context: Any) -> None:
     caller = context(constraint=Constraint("acme", None, "https://de.sentry.io"))
-    seen = Views(toolbox, Seal([SECRET], "cursor")).tool(caller, "search")
+    seen = Views(toolbox).tool(caller, "search")
 
     assert list(seen.input_schema()["properties"]) == ["projectSlugOrId", "query"]
     assert seen.keywords(caller, {}) == {
@@ -149,7 +147,7 @@ def test_a_tool_beyond_the_grant_asks_for_more(server: Any) -> None:
 
 
 def test_a_listing_is_compiled_once_for_each_kind_of_caller(toolbox: Any, context: Any) -> None:
-    views = Views(toolbox, Seal([SECRET], "cursor"))
+    views = Views(toolbox)
     acme, other = (context(constraint=Constraint(slug), grant_id=slug) for slug in ("acme", "other"))
 
     assert views.of(acme) is views.of(other)
