@@ -231,6 +231,8 @@ class SentryRefused(UpstreamError):
         super().__init__(f"Sentry {status}: {detail}", public=self.SENTENCES.get(status, "Sentry refused the request."))
         self.status = status
         self.fields = tuple(fields)
+        self.said = ""
+        """Sentry's own sentence; a stranger's words for all we know, so it may be shown only inside a fence."""
 
 
 class SentryRateLimited(UpstreamError):

@@ -26,7 +26,7 @@ ARROWS: dict[str, set[str]] = {
     "context": {"sentry"},
     "mcp": {"config", "security", "context", "signals", "skills"},
     "oauth": {"config", "security", "context", "signals", "skills", "store", "sentry"},
-    "tools": {"context", "skills", "mcp.tool", "sentry", "render", "security.slugs"},
+    "tools": {"context", "skills", "mcp.tool", "mcp.content", "sentry", "render", "security.slugs"},
     "audit": {"signals"},
     "doctor": {"config", "sentry", "store"},
     "sandbox": set(),

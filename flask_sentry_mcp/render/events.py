@@ -29,7 +29,7 @@ def parts_of(event: Json) -> EventParts:
     replay = as_map(as_map(event.get("contexts")).get("replay")).get("replay_id") or _tag(event, "replayId")
     return EventParts(
         trace_id=trace if isinstance(trace, str) and trace else None,
-        threads=len(as_maps(_entry(event, "threads").get("values"))),
+        threads=len(as_maps(entry_of(event, "threads").get("values"))),
         replay_ids=(str(replay).replace("-", ""),) if replay else (),
     )
 
@@ -54,7 +54,7 @@ def event_sections(event: Json, *, trace: Iterable[Any] = (), thread_hint: str =
     return [
         head,
         section("Exceptions" if _exceptions(event) else "Stack", _stack(event, platform, thread_hint)),
-        section("Threads", stack.thread_table(_entry(event, "threads").get("values"))),
+        section("Threads", stack.thread_table(entry_of(event, "threads").get("values"))),
         section("Evidence", evidence(event, trace)),
         section("Tags", _tags(event)),
         section("Extra data", _values(as_map(event.get("context")))),
@@ -62,7 +62,7 @@ def event_sections(event: Json, *, trace: Iterable[Any] = (), thread_hint: str =
     ]
 
 
-def _entry(event: Json, kind: str) -> Json:
+def entry_of(event: Json, kind: str) -> Json:
     """The data of the entry of this *kind*, empty when there is none."""
     for entry in as_maps(event.get("entries")):
         if entry.get("type") == kind:
@@ -71,7 +71,7 @@ def _entry(event: Json, kind: str) -> Json:
 
 
 def _exceptions(event: Json) -> list[Json]:
-    data = _entry(event, "exception")
+    data = entry_of(event, "exception")
     single = data.get("value")
     return as_maps(data.get("values")) or as_maps([single])
 
@@ -82,7 +82,7 @@ def _stack(event: Json, platform: str, more: str) -> str:
     told = stack.exceptions(raised, platform, more=more)
     if any(as_maps(as_map(one.get("stacktrace")).get("frames")) for one in raised):
         return told
-    crashed = next((one for one in as_maps(_entry(event, "threads").get("values")) if one.get("crashed")), None)
+    crashed = next((one for one in as_maps(entry_of(event, "threads").get("values")) if one.get("crashed")), None)
     frames = stack.thread_stack(crashed, platform, more=more) if crashed else ""
     return "\n\n".join(
         part
@@ -92,14 +92,14 @@ def _stack(event: Json, platform: str, more: str) -> str:
 
 
 def _message(event: Json) -> str | None:
-    data = _entry(event, "message")
+    data = entry_of(event, "message")
     text = data.get("formatted") or data.get("message") or event.get("message")
     return quoted(text, 1_000) if text else None
 
 
 def _request(event: Json) -> str | None:
     """Method and address only: headers and bodies hold what nobody needs to read again."""
-    data = _entry(event, "request")
+    data = entry_of(event, "request")
     if not data.get("url"):
         return None
     return quoted(f"{data.get('method') or 'GET'} {data['url']}")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..errors import ForbiddenRegion, SentryRefused
+from ..errors import ForbiddenRegion, SentryRefused, UpstreamError
 from .client import SentryClient
 
 
@@ -50,6 +50,25 @@ def list_organizations(sentry: SentryClient, *, query: str | None, limit: int) -
         if isinstance(item, dict) and item.get("slug")
     }
     return Organizations(list(found.values()), len(failures) + refused)
+
+
+def region_of(sentry: SentryClient, org: str, region_url: str | None) -> str | None:
+    """Where the data of *org* lives: *region_url* or the connection's own when there is one, else as Sentry says.
+
+    Remembered; a look-up that fails means the base host. An empty *region_url* means the base host as well.
+    """
+    if region_url is not None or sentry.region_url:
+        return region_url
+
+    def ask() -> str:
+        try:
+            found = sentry.get("organizations", org, params={"detailed": 0}, base=True)
+            links = found.get("links") if isinstance(found, Mapping) else None
+            return sentry.regions.resolve((links or {}).get("regionUrl"))
+        except (UpstreamError, ForbiddenRegion):
+            return ""
+
+    return str(sentry.recall("region", org, ask=ask)) or None
 
 
 def _region_roots(sentry: SentryClient) -> tuple[list[str], int]:

@@ -65,6 +65,7 @@ def raise_for(answer: Answer, segments: Segments, *, sent: Any = None) -> None:
         raise SentryFailed(f"{answer.status} {detail}", error_id=_error_id(body))
     error = SentryRefused(answer.status, detail, fields=_refused_fields(body, sent))
     error.public = _sentence(answer, body, segments, error)
+    error.said = _said(body)
     raise error
 
 
@@ -121,6 +122,11 @@ def _refused_fields(body: Any, sent: Any) -> tuple[str, ...]:
 def _code(body: Any) -> str:
     detail = body.get("detail") if isinstance(body, Mapping) else None
     return str(detail.get("code")) if isinstance(detail, Mapping) else ""
+
+
+def _said(body: Any) -> str:
+    detail = body.get("detail") if isinstance(body, Mapping) else None
+    return detail[:500] if isinstance(detail, str) else ""
 
 
 def _error_id(body: Any) -> str | None:

@@ -68,8 +68,13 @@ class SentryClient:
         self.connections = connections
         self.regions = connections.regions
         self._token = token
-        self._region_url = region_url
+        self.region_url = region_url
         self._deadline = time.monotonic() + time_s
+
+    @property
+    def time_left_s(self) -> float:
+        """Seconds that are left for the calls of this client."""
+        return self._deadline - time.monotonic()
 
     def get(
         self,
@@ -95,6 +100,14 @@ class SentryClient:
             found = found.get("data")
         items = found if isinstance(found, list) else []
         return Page(items, next_cursor(answer.headers), hits(answer.headers))
+
+    def ask(self, *segments: str | int, params: Params = None, region_url: str | None = None) -> Any:
+        """As ``get``, of a question to which "no" comes as a 400 with the reasons: its JSON is an answer too."""
+        return body_of(self._call("GET", segments, params, region_url, answers=frozenset({400})))
+
+    def recall(self, *key: str, ask: Callable[[], Any]) -> Any:
+        """The answer of *ask*, remembered for this person for a while under *key*."""
+        return self.connections.memo.recall(self._token.current(), key, ask)
 
     def post(self, *segments: str | int, json: Any = None, params: Params = None, region_url: str | None = None) -> Any:
         """Create something, or set it going."""
@@ -134,8 +147,9 @@ class SentryClient:
         base: bool = False,
         json: Any = None,
         timeout_s: float | None = None,
+        answers: frozenset[int] = frozenset(),
     ) -> Answer:
-        root = self.regions.base_url if base else self.regions.resolve(region_url or self._region_url)
+        root = self.regions.base_url if base else self.regions.resolve(region_url or self.region_url)
         body = None if json is None else jsonlib.dumps(json).encode()
         url = f"{root}/api/0/{path_of(segments)}{query_of(params)}"
         request = _Request(method, url, body, timeout_s or self.connections.timeout_s)
@@ -145,7 +159,8 @@ class SentryClient:
             answer = self._send(request, self._token.renew(token))
             if is_rejected(answer, segments):
                 raise SignInEnded("Sentry rejected the renewed token as well")
-        raise_for(answer, segments, sent=json)
+        if answer.status not in answers:
+            raise_for(answer, segments, sent=json)
         return answer
 
     def _send(self, request: "_Request", token: str) -> Answer:
@@ -163,7 +178,7 @@ class SentryClient:
         return self._send_once(request, token)
 
     def _send_once(self, request: "_Request", token: str) -> Answer:
-        left = self._deadline - time.monotonic()
+        left = self.time_left_s
         if left <= 0:
             raise SentryUnreachable("timeout", "the call has used its time")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json", "Accept-Encoding": "gzip"}
@@ -181,7 +196,7 @@ class SentryClient:
             wait = 1
         else:
             return None
-        patience = min(MAX_PATIENCE_S, self._deadline - time.monotonic() - 1)
+        patience = min(MAX_PATIENCE_S, self.time_left_s - 1)
         return wait if wait <= patience and request.timeout_s >= PATIENT_S else None
 
 

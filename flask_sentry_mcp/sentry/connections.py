@@ -27,6 +27,7 @@ from urllib3.exceptions import SSLError as UrllibSSLError
 
 from ..errors import SentryFailed, SentryUnreachable
 from ..security.regions import Regions
+from .memo import Memo
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
@@ -53,6 +54,7 @@ class SentryConnections:
         self.regions = regions
         self.timeout_s = timeout_s
         self.user_agent = user_agent
+        self.memo = Memo()
         self._adapter = HTTPAdapter(pool_connections=16, pool_maxsize=2 * pool_size, max_retries=0)
         self._workers = ThreadPoolExecutor(max_workers=pool_size, thread_name_prefix="sentry")
 

@@ -73,13 +73,6 @@ def list_external_links(sentry: SentryClient, issue: IssueReference) -> list[Any
     return found if isinstance(found, list) else []
 
 
-def get_autofix(sentry: SentryClient, issue: IssueReference) -> dict[str, Any] | None:
-    """Seer's run for this issue, None when there has been none: ``{"run_id": 9001, "status": "completed", ...}``."""
-    found = sentry.get(*_path(issue), "autofix", region_url=issue.region_url)
-    run = found.get("autofix") if isinstance(found, dict) else None
-    return run if isinstance(run, dict) else None
-
-
 def list_replays(sentry: SentryClient, issue: IssueReference, number: str, *, is_error: bool) -> list[str]:
     """IDs of session replays in which the issue with this *number* happened, in the last 90 days."""
     params = {
@@ -144,12 +137,6 @@ def update_issue(sentry: SentryClient, issue: IssueReference, changes: dict[str,
         if "assignedTo" in error.fields:
             raise InvalidInput(ASSIGNEE_FORMS, str(error)) from error
         raise
-    return found if isinstance(found, dict) else {}
-
-
-def add_note(sentry: SentryClient, issue: IssueReference, text: str) -> dict[str, Any]:
-    """Comment on an issue. The same text by the same person within an hour is refused (400)."""
-    found = sentry.post(*_path(issue), "notes", json={"text": text}, region_url=issue.region_url)
     return found if isinstance(found, dict) else {}
 
 

@@ -46,7 +46,12 @@ def project_id(sentry: SentryClient, org: str, slug_or_id: str | None, *, region
     """The numeric id that searches need; digits are taken as one already, None stays None."""
     if slug_or_id is None or slug_or_id.isdecimal():
         return slug_or_id
-    found = get_project(sentry, org, slug_or_id, region_url=region_url).get("id")
+    slug = slug_or_id
+
+    def ask() -> object:
+        return get_project(sentry, org, slug, region_url=region_url).get("id")
+
+    found = sentry.recall("project", region_url or "", org, slug, ask=ask)
     if found is None:
         raise SentryFailed("a project without an id")
     return str(found)

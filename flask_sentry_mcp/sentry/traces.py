@@ -16,6 +16,23 @@ def get_trace(
     return found if isinstance(found, list) else []
 
 
+def get_trace_meta(sentry: SentryClient, org: str, trace_id: str, *, region_url: str | None = None) -> dict[str, float]:
+    """Counts of a trace: ``{"spans": 57, "errors": 1, "issues": 0, "logs": 4}``. Older servers write snake_case."""
+    path = ("organizations", org, "trace-meta", trace_id)
+    found = sentry.get(*path, params={"statsPeriod": WINDOW}, region_url=region_url)
+    given = found if isinstance(found, dict) else {}
+    names = {
+        "spans": ("spansCount", "span_count"),
+        "errors": ("errorsCount", "errors"),
+        "issues": ("performanceIssuesCount", "performance_issues"),
+        "logs": ("logsCount", "logs"),
+    }
+    return {
+        name: next((given[key] for key in keys if isinstance(given.get(key), int | float)), 0)
+        for name, keys in names.items()
+    }
+
+
 def list_conversations(
     sentry: SentryClient, org: str, trace_id: str, *, region_url: str | None = None
 ) -> list[dict[str, Any]]:

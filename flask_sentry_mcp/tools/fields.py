@@ -23,7 +23,7 @@ class Input(Schema):
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Name the field as callers write it."""
-        head, *rest = field_name.split("_")
+        head, *rest = field_name.rstrip("_").split("_")
         field_obj.data_key = head + "".join(part.capitalize() for part in rest)
 
     @pre_load
@@ -38,6 +38,15 @@ class Word(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         return str(super()._deserialize(value, attr, data, **kwargs)).strip()
+
+
+class NumberOrName(fields.String):
+    """Some words, or a whole number. The schema says text: some clients cannot read a union."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
+            raise ValidationError("Give a number or a name.")
+        return value
 
 
 def text(description: str = "", *, required: bool = False, default: str | None = None, **more: Any) -> Word:
@@ -80,9 +89,41 @@ def event_id(*, default: str | None = None) -> Word:
     return text(default=default, validate=_event_id)
 
 
+def trace_id() -> Word:
+    return text(required=True, validate=_trace_id)
+
+
+def span_id(*, required: bool) -> Word:
+    return text(required=required, validate=validate.Length(1, 64))
+
+
+class Words(fields.List[str]):
+    """A list of words; a single one may come without the list."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
+
+
+def words(description: str) -> Words:
+    return Words(
+        Word(validate=validate.Length(1, 300)),
+        load_default=None,
+        allow_none=False,
+        metadata={"description": description},
+    )
+
+
+def period(default: str) -> Word:
+    return text("As in 24h, 7d, 2w", default=default, validate=_period)
+
+
 def choice(options: Sequence[str], *, default: str | None = None, description: str = "") -> Word:
     """One of *options*."""
     return text(description, default=default, validate=validate.OneOf(options))
+
+
+def tag_key() -> Word:
+    return text("url, browser, release, ...", required=True, validate=_tag_key)
 
 
 def limit(default: int, highest: int) -> fields.Integer:
@@ -112,9 +153,15 @@ def _matches(pattern: str, sentence: str) -> Callable[[str], None]:
     return check
 
 
+_tag_key = _matches(
+    r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}", "A tag key has letters, digits, dots, colons, dashes and underscores."
+)
+_period = _matches(r"[1-9][0-9]{0,3}[hdw]", "A period is a number with h, d or w, as in 24h.")
+_trace_id = _matches(r"[0-9a-fA-F]{32}", "A trace ID has 32 hexadecimal digits.")
 _event_id = _matches(r"latest|[0-9a-fA-F]{32}", "An event ID has 32 hexadecimal digits.")
 assignee = _matches(
     r"|me|user:[0-9]{1,20}|team:[A-Za-z0-9][A-Za-z0-9._-]{0,99}|[^\s@:]+@[^\s@:]+",
     "An assignee is user:<numeric id>, team:<id or slug>, me, an e-mail address, or empty for nobody.",
 )
 note = validate.Length(1, 4096)
+instruction = validate.Length(1, 1000)

@@ -7,14 +7,15 @@ from typing import Any
 from .. import clock
 from ..context import Context
 from ..errors import InvalidInput, OutsideConstraint, SentryMCPError, SentryRefused
+from ..mcp.content import Result
 from ..mcp.tool import Toolbox
 from ..render import issues as render
 from ..sentry import issues as sentry
-from ..sentry import traces
+from ..sentry import seer, traces
 from ..sentry.links import IssueReference, WebLinks, issue_reference
 from ..sentry.projects import project_id
 from ..skills import INSPECT, SEER, TRIAGE
-from . import fields
+from . import explaining, fields, wording
 
 toolbox = Toolbox()
 _LOST = "so stack, tags and contexts are missing."
@@ -44,14 +45,20 @@ def search_issues(
     limit: int,
     period: str,
     include_explanation: bool,
-) -> str:
+) -> str | Result:
     """Search grouped issues (problems), newest activity first. For counts or single events use search_events.
 
     Filters: is:unresolved|resolved|ignored|assigned|regressed|for_review, level:error, assigned:me, release:latest,
     environment:prod, firstSeen:-24h, timesSeen:>10, issue.category:feedback, any tag, or words of the title.
     """
+    if wording.is_question(query):
+        raise InvalidInput(
+            "query takes Sentry's search syntax or words of a title, not a question. A search for something like this: "
+            + wording.issues_example(query)
+        )
     project = project_id(ctx.sentry, organization_slug, project_slug_or_id, region_url=region_url)
-    page = sentry.search_issues(
+    ask = partial(
+        sentry.search_issues,
         ctx.sentry,
         organization_slug,
         query=query,
@@ -61,6 +68,9 @@ def search_issues(
         project=project,
         region_url=region_url,
     )
+    page = explaining.run(ctx, "issues", ask, explaining.ISSUE_RULES)
+    if isinstance(page, Result):
+        return page
     links = WebLinks(ctx.sentry.regions, organization_slug)
     executed = f"Searched for `{query}` in the last {period}, sorted by {sort}."
     return render.issue_list(
@@ -125,7 +135,7 @@ def _gather(ctx: Context, reference: IssueReference, event_id: str) -> render.De
     issue, event, autofix, external = ctx.sentry.attempt(
         partial(sentry.get_issue, ctx.sentry, reference),
         partial(sentry.get_event, ctx.sentry, reference, event_id),
-        partial(sentry.get_autofix, ctx.sentry, reference),
+        partial(seer.get_autofix, ctx.sentry, reference),
         partial(sentry.list_external_links, ctx.sentry, reference),
     )
     if isinstance(issue, Exception):

@@ -9,6 +9,7 @@ from ..errors import InvalidInput, UpstreamError
 from ..mcp.tool import Toolbox
 from ..render import issues as render
 from ..render.pieces import actor, word
+from ..sentry import activity
 from ..sentry import issues as sentry
 from ..sentry.account import get_user
 from ..sentry.links import IssueReference, WebLinks, issue_reference
@@ -154,7 +155,7 @@ def _post(ctx: Context, reference: IssueReference, reason: str | None) -> str | 
     """Post the reason as a comment. When that fails, the change stands, and the answer says so."""
     if not reason:
         return None
-    (posted,) = ctx.sentry.attempt(partial(sentry.add_note, ctx.sentry, reference, reason))
+    (posted,) = ctx.sentry.attempt(partial(activity.add_note, ctx.sentry, reference, reason))
     if isinstance(posted, UpstreamError):
         return f"The comment was not posted. {posted.public}"
     if isinstance(posted, Exception):

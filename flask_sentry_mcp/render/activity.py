@@ -1,0 +1,93 @@
+"""What was done with an issue, what was said about it, and how one of its tags is distributed."""
+
+import json
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from ..security.untrusted import quoted
+from .pieces import Json, answer, as_map, as_maps, bullets, iso, name, number, plural, section, word
+
+NOTE_LIMIT = 1_000
+
+
+def activity(
+    organization: str,
+    issue_id: str,
+    entries: Sequence[Any],
+    notes: Sequence[Any],
+    *,
+    limit: int,
+    tools: Collection[str] = (),
+) -> str:
+    """Entries and comments, newest first, at most *limit* of each. Comments are not told twice."""
+    done = [one for one in as_maps(list(entries)) if one.get("type") != "note" or not notes]
+    said = as_maps(list(notes))
+    hint = "add_issue_note leaves a comment." if "add_issue_note" in tools else None
+    return answer(
+        f"Activity of {word(issue_id)} in {word(organization)}",
+        section("Activity", _listed([_entry(one) for one in done], limit)) or "Nothing has been done yet.",
+        section("Comments", _listed([_note(one) for one in said], limit)),
+        hint,
+    )
+
+
+def note_added(organization: str, issue_id: str, note: Json, url: str) -> str:
+    """A comment was posted."""
+    who = _who(note)
+    return answer(
+        f"Commented on {word(issue_id)} in {word(organization)}",
+        f"Comment {word(note.get('id') or 'posted')} by {who}, {iso(note.get('dateCreated')) or 'now'}.\n{url}",
+    )
+
+
+def tag_values(organization: str, issue_id: str, tag: Json, *, asked: str) -> str:
+    """The most common values of a tag with their share."""
+    total = tag.get("totalValues")
+    if total is None:
+        total = tag.get("uniqueValues") or 0
+    values = as_maps(tag.get("topValues"))
+    lines = []
+    for one in values:
+        value = one.get("value")
+        last = iso(one.get("lastSeen"))
+        share = f" ({one['count'] / total:.0%})" if isinstance(one.get("count"), int) and total else ""
+        shown = quoted(value, 200) if value not in (None, "") else "(empty)"
+        lines.append(f"{number(one.get('count') or 0)}{share} {shown}" + (f", last {last}" if last else ""))
+    unique = tag.get("uniqueValues")
+    rest = isinstance(unique, int) and unique > len(values)
+    return answer(
+        f"Tag {word(tag.get('key') or asked)} of {word(issue_id)} in {word(organization)}",
+        f"{plural(total, 'event')} with this tag" + (f", {plural(unique, 'value')}" if unique else "") + ":",
+        bullets(lines) or "No values.",
+        "(Sentry lists only the most common values.)" if rest else None,
+    )
+
+
+def _listed(lines: list[str], limit: int) -> str:
+    shown = bullets(lines[:limit])
+    return f"{shown}\n({len(lines) - limit} more: raise limit)" if len(lines) > limit else shown
+
+
+def _entry(one: Json) -> str:
+    told = f"{iso(one.get('dateCreated')) or '?'}: {word(one.get('type') or 'something')} by {_who(one)}"
+    data = as_map(one.get("data"))
+    if one.get("type") == "note":
+        return f"{told}: {quoted(data.get('text') or '', NOTE_LIMIT)}"
+    known = {key: value for key, value in data.items() if value not in (None, "", [], {})}
+    if not known:
+        return told
+    return f"{told}: {quoted(json.dumps(known, ensure_ascii=False, separators=(',', ':'), default=str))}"
+
+
+def _note(one: Json) -> str:
+    text = as_map(one.get("data")).get("text") or ""
+    return f"{iso(one.get('dateCreated')) or '?'} by {_who(one)}: {quoted(text, NOTE_LIMIT)}"
+
+
+def _who(one: Json) -> str:
+    """``Mira Okafor (3104522)``; Sentry's own doings are by ``system``."""
+    user = as_map(one.get("user"))
+    if not user:
+        app = as_map(one.get("sentry_app"))
+        return name(app["name"]) if app.get("name") else "system"
+    return f"{name(user.get('name') or user.get('email') or 'somebody')} ({word(user.get('id'))})"

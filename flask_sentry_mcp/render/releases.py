@@ -1,0 +1,43 @@
+"""Releases in words. Versions and commit messages are written by whoever builds and commits."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..security.untrusted import quoted
+from .pieces import Json, answer, as_map, as_maps, bullets, facts, iso, name, plural, word
+
+
+def release_list(organization: str, releases: Sequence[Any], *, more: bool) -> str:
+    """One line per release, newest first."""
+    shown = as_maps(list(releases))
+    if not shown:
+        return answer(f"Releases in {word(organization)}", "There are none that match.")
+    rest = "There are more: narrow by query or project." if more else None
+    return answer(f"Releases in {word(organization)}", bullets(_line(one) for one in shown), rest)
+
+
+def release(organization: str, one: Json, url: str) -> str:
+    """One release."""
+    return answer(f"Release in {word(organization)}", _line(one), facts(("URL", url)))
+
+
+def _line(one: Json) -> str:
+    deploy, commit = as_map(one.get("lastDeploy")), as_map(one.get("lastCommit"))
+    author = as_map(commit.get("author"))
+    projects = [word(project["slug"]) for project in as_maps(one.get("projects")) if project.get("slug")]
+    parts = [
+        quoted(one.get("version") or "no version", 200),
+        f"created {iso(one.get('dateCreated'))}" if iso(one.get("dateCreated")) else None,
+        f"released {iso(one.get('dateReleased'))}" if iso(one.get("dateReleased")) else None,
+        plural(one.get("newGroups") or 0, "new issue"),
+        f"last event {iso(one.get('lastEvent'))}" if iso(one.get("lastEvent")) else "no events",
+        f"in {', '.join(projects[:10])}" if projects else None,
+        f"deployed to {quoted(deploy.get('environment') or '?', 60)} {iso(deploy.get('dateFinished')) or ''}".strip()
+        if deploy
+        else None,
+        f"last commit {word(str(commit['id'])[:12])} {quoted(str(commit.get('message')).partition(chr(10))[0], 120)}"
+        if commit.get("id")
+        else None,
+        f"by {name(author.get('name') or author.get('email'))}" if author else None,
+    ]
+    return " · ".join(part for part in parts if part)
