@@ -8,12 +8,11 @@ NAME = "sentry"
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """What to paste, and where: ``language`` is ``sh`` for a command, ``json`` for a file's content."""
+    """What to paste, and where."""
 
     client: str
     where: str
     paste: str
-    language: str = "sh"
 
 
 def guides(url: str) -> tuple[Guide, ...]:
@@ -21,9 +20,9 @@ def guides(url: str) -> tuple[Guide, ...]:
     entry = {"type": "http", "url": url}
     return (
         Guide("Claude Code", "In a terminal", f"claude mcp add --transport http {NAME} {url}"),
-        Guide("Cursor", "In ~/.cursor/mcp.json", _file("mcpServers", {"url": url}), "json"),
+        Guide("Cursor", "In ~/.cursor/mcp.json", _file("mcpServers", {"url": url})),
         Guide("VS Code", "In a terminal", f"code --add-mcp '{json.dumps({'name': NAME, **entry})}'"),
-        Guide("VS Code", "Or in .vscode/mcp.json", _file("servers", entry), "json"),
+        Guide("VS Code", "Or in .vscode/mcp.json", _file("servers", entry)),
     )
 
 
