@@ -1,6 +1,7 @@
 """Who asks, and whether they may: tokens, scopes, memberships, silos. Every API view goes through here.
 
-Effective rights are what the token allows and the person's role allows too.
+Effective rights are what the token allows and the person's role allows too. A higher level of a scope holds the lower
+ones, so a plain member can read projects with a token for ``project:write``.
 """
 
 import functools
@@ -42,6 +43,16 @@ def any_of(*names: str) -> frozenset[str]:
         family, _, level = name.partition(":")
         if level in LEVELS:
             found |= {f"{family}:{higher}" for higher in LEVELS[LEVELS.index(level) :]}
+    return frozenset(found & SCOPES)
+
+
+def _with_lower(scopes: frozenset[str]) -> frozenset[str]:
+    """*scopes* and the lower levels of their families: ``event:write`` holds ``event:read``."""
+    found = set(scopes)
+    for name in scopes:
+        family, _, level = name.partition(":")
+        if level in LEVELS:
+            found |= {f"{family}:{lower}" for lower in LEVELS[: LEVELS.index(level)]}
     return frozenset(found & SCOPES)
 
 
@@ -186,7 +197,7 @@ def _enter(slug_or_id: str, enough: frozenset[str]) -> Organization:
     if organization is None or not is_here(organization):
         raise missing()
     role = organization.roles.get(token.user.key)
-    if role is None or not token.scopes & ROLES[role] & enough:
+    if role is None or not _with_lower(token.scopes) & ROLES[role] & enough:
         raise refuse(403, FORBIDDEN)
     return organization
 
