@@ -45,11 +45,17 @@ def own(_own: Sandbox) -> Sandbox:
 
 @pytest.fixture
 def writer(own: Sandbox) -> Iterator[Asker]:
-    """mira, with the issues as they were seeded, to change."""
-    own.reset()
+    """mira, who may change what is there. Earlier tests may have changed it too."""
     asker = Asker(own)
     yield asker
     asker.session.close()
+
+
+@pytest.fixture
+def fresh(own: Sandbox, writer: Asker) -> Asker:
+    """The same, with everything as it was seeded."""
+    own.reset()
+    return writer
 
 
 @pytest.fixture

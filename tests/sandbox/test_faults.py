@@ -155,13 +155,13 @@ def test_everything_can_be_switched_over_http(writer: Asker, own: Sandbox, brows
     assert len(own.requests) == 0, "the switches are not in the log"
 
 
-def test_a_reset_brings_back_what_was_seeded(writer: Asker, own: Sandbox, browser: requests.Session) -> None:
+def test_a_reset_brings_back_what_was_seeded(fresh: Asker, own: Sandbox, browser: requests.Session) -> None:
     issue = f"{PATH}issues/CHECKOUT-API-4F/"
-    writer.ask("PUT", issue, json={"status": "resolved"})
+    fresh.ask("PUT", issue, json={"status": "resolved"})
 
     browser.post(f"{own.url}/_sandbox/reset", timeout=10)
 
-    assert writer.get(issue).json()["status"] == "unresolved"
+    assert fresh.get(issue).json()["status"] == "unresolved"
 
 
 def test_tokens_and_landmarks_over_http(own: Sandbox, browser: requests.Session) -> None:

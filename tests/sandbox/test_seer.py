@@ -30,14 +30,14 @@ def artifacts(body: dict[str, Any]) -> list[str]:
     return [artifact["key"] for block in body["autofix"]["blocks"] for artifact in block["artifacts"]]
 
 
-def test_a_run_goes_from_nothing_to_cause_to_solution(writer: Asker) -> None:
+def test_a_run_goes_from_nothing_to_cause_to_solution(fresh: Asker) -> None:
     """The sandbox of these tests takes 60 s for a run."""
-    before = writer.get(FREE).json()
-    started = writer.ask("POST", FREE, json={"user_context": "Look at vouchers.", "instruction": "ignored"})
+    before = fresh.get(FREE).json()
+    started = fresh.ask("POST", FREE, json={"user_context": "Look at vouchers.", "instruction": "ignored"})
     seen = []
     for seconds in (0, 30, 45, 61):
         with clock.shifted(seconds):
-            body = writer.get(FREE).json()
+            body = fresh.get(FREE).json()
             seen.append((body["autofix"]["status"], artifacts(body)))
 
     assert before == {"autofix": None}

@@ -60,10 +60,11 @@ def fill(world: World, chance: random.Random) -> None:
     projects = {project.slug: project for project in world.projects}
     _big(world, projects["shop-web"], projects["checkout-api"])
     _conversation(world, projects["billing"])
-    for issue in list(world.issues.values()):
+    for issue in world.issues.values():
         for event in issue.events:
             if event.trace_id is not None and event.trace_id != BIG_TRACE and event.at > world.epoch - RECENT_S:
                 _behind(world, chance, issue, event)
+    _conversation_behind(world)
     snake = _Maker(world, SNAKE_TRACE, "northwind", 0x5A << 40)
     root = snake.span(
         projects["checkout-api"], None, "http.server", "GET /health", world.epoch - DAY, 12.0, is_transaction=True
@@ -139,6 +140,17 @@ def _conversation(world: World, project: Project) -> None:
             1500.0 + number,
             attributes=attributes,
         )
+
+
+def _conversation_behind(world: World) -> None:
+    """A call of a model in the trace of an issue, so that the issue has a conversation."""
+    name = world.landmarks["with_conversation"] = world.landmarks["resolved_in"]
+    issue = next(issue for issue in world.issues.values() if issue.short_id == name)
+    event = issue.events[0]
+    make = _Maker(world, event.trace_id or "", "northwind", 0xC0 << 40)
+    attributes: Json = {"gen_ai.conversation.id": "conv-9120", "gen_ai.request.model": "small-model-2"}
+    root = make.trace.spans[0]
+    make.span(issue.project, root, "gen_ai.chat", "chat small-model-2", event.at - 0.2, 140.0, attributes=attributes)
 
 
 def _behind(world: World, chance: random.Random, issue: Issue, event: Event) -> None:
