@@ -8,7 +8,7 @@ The sender is the Flask application. Keyword arguments by signal:
 ``approval``         ``decision`` (``shown``, ``skipped``, ``given``, ``denied``), ``client_id``, ``skills``
 ``grant_started``    ``grant_id``, ``client_id``, ``user_id``, ``resource``, ``skills``
 ``grant_ended``      ``grant_id``, ``client_id``, ``user_id``, ``reason`` (``expired_idle``,
-                     ``expired_absolute``, ``reuse``, ``code_replay``, ``client_revoked``,
+                     ``expired_absolute``, ``reuse``, ``code_replay``, ``client_revoked``, ``person``,
                      ``upstream_invalid``, ``admin``)
 ``suspicious``       ``event`` (``binding_failure``, ``state_replay``, ``code_replay``, ``refresh_reuse``,
                      ``foreign_revocation``, ``document_refused``, ``integrity_failure``,

@@ -65,7 +65,7 @@ def decide(provider: Provider, gated: GatedRequest, arrival: Arrival) -> Page | 
 
     Raises: OAuthError for a page of ours.
     """
-    _check_origin(provider, arrival)
+    check_origin(provider, arrival)
     form = _open_form(provider, gated, arrival.cookies)
     decision = gated.params.get("decision")
     if decision == "deny":
@@ -152,7 +152,7 @@ def _unpacked(provider: Provider, content: dict[str, Any]) -> AuthorizationReque
     return request
 
 
-def _check_origin(provider: Provider, arrival: Arrival) -> None:
+def check_origin(provider: Provider, arrival: Arrival) -> None:
     """The post comes from our own page: Origin says so, or the browser's own word where it sends none (CON-3)."""
     if arrival.origin is None:
         is_ours = arrival.fetch_site == "same-origin"

@@ -12,7 +12,8 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from .. import clock
 from ..config import Settings
 
-STATE, APPROVAL_FORM, APPROVALS, CSRF, CONNECTIONS = "state", "approval-form", "approvals", "csrf", "connections"
+STATE, APPROVAL_FORM, APPROVALS, CSRF = "state", "approval-form", "approvals", "csrf"
+PERSON_STATE, PERSON = "person-state", "person"
 
 
 class _Signer(TimestampSigner):

@@ -4,7 +4,8 @@ Texts are fixed; of a request, only what was validated is shown: names, hosts, a
 replaces a template by the same path gets the same values; they are listed at the top of each template.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from ..config import Settings
@@ -13,7 +14,8 @@ from ..skills import SCOPE_WORDS, Skill, implied
 from . import redirects
 from .answers import Page, Redirection
 from .authorize import ReturnToClient
-from .records import AuthorizationRequest
+from .clients import Client
+from .records import AuthorizationRequest, Grant
 
 _HEADING = "This sign-in cannot go on"
 _ADVICE = "Start the sign-in again from your app."
@@ -50,6 +52,7 @@ def approval_page(
         ],
         "fields": fields,
         "action": f"{settings.issuer_path}/oauth/approve",
+        "connections_url": f"{settings.public_url}/oauth/connections",
         "is_empty": is_empty,
     }
     return Page("sentry_mcp/approve.html", values)
@@ -67,6 +70,28 @@ def problem_page(settings: Settings, error: SentryMCPError, event_id: str | None
     }
     wait = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
     return Page("sentry_mcp/problem.html", values, status=error.http_status, headers=wait)
+
+
+def connections_page(
+    settings: Settings, grants: Sequence[Grant] | None, skills: Collection[Skill], *, csrf: str
+) -> Page:
+    """A person's own page: their *grants*, or None for somebody who is not signed in."""
+    labels = {skill.id: skill.label for skill in skills}
+    listed = [
+        {
+            "id": grant.id,
+            "client": _asker(grant.client),
+            "organization": grant.resource.organization_slug,
+            "project": grant.resource.project_slug,
+            "skills": [labels[id] for id in grant.skills if id in labels],
+            "started": _moment(grant.started_at),
+            "used": _moment(grant.used_at),
+        }
+        for grant in grants or ()
+    ]
+    action = f"{settings.issuer_path}/oauth/connections"
+    values = {"is_signed_in": grants is not None, "connections": listed, "action": action, "csrf": csrf}
+    return Page("sentry_mcp/connections.html", {**_common(settings), **values})
 
 
 def refusal(settings: Settings, fault: ReturnToClient) -> Page | Redirection:
@@ -92,11 +117,22 @@ def _common(settings: Settings) -> dict[str, str]:
 
 def _client(request: AuthorizationRequest) -> dict[str, str | bool | None]:
     """Who asks. Only a document proves something: that whoever publishes at ``host`` wrote it."""
-    client = request.client
-    host = urlsplit(client.client_id).hostname if client.kind == "document" else None
+    asker = _asker(request.client)
     target = redirects.parse(request.redirect_uri)
-    is_elsewhere = host is not None and target is not None and target.scheme == "https" and target.host != host
-    return {"name": client.name, "kind": client.kind, "host": host, "answers_elsewhere": is_elsewhere}
+    is_web = target is not None and target.scheme == "https"
+    is_elsewhere = is_web and asker["host"] not in (None, target.host if target else None)
+    return {**asker, "answers_elsewhere": is_elsewhere}
+
+
+def _asker(client: Client) -> dict[str, str | None]:
+    host = urlsplit(client.client_id).hostname if client.kind == "document" else None
+    return {"name": client.name, "kind": client.kind, "host": host}
+
+
+def _moment(at: float) -> dict[str, str]:
+    """A time for a machine and for a person: ``{"iso": "2026-11-23T19:20+00:00", "text": "23 November 2026, ..."}``."""
+    moment = datetime.fromtimestamp(at, UTC)
+    return {"iso": moment.isoformat(timespec="minutes"), "text": f"{moment.day} {moment:%B %Y, %H:%M} UTC"}
 
 
 def _target(uri: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 from ..config import Settings
 from ..errors import OAuthError, SentryMCPError, new_event_id
 from ..security.limits import client_address
-from . import gate, headers, metadata
+from . import connections, gate, headers, metadata
 from .answers import Answer, Json, Page
 from .approval import ask, decide
 from .authorize import ReturnToClient, read_request
@@ -59,6 +59,9 @@ def oauth_blueprint(provider: Provider) -> Blueprint:
         Step("authorize", own(_authorize, provider), ("GET",), "60/minute", is_browser=True),
         Step("approve", own(_approve, provider), ("POST",), "30/minute", gate.FORM_BYTES, is_browser=True),
         Step("callback", own(_callback, provider), ("GET",), "30/minute", is_browser=True),
+        Step(
+            "connections", own(_connections, provider), ("GET", "POST"), "60/minute", gate.FORM_BYTES, is_browser=True
+        ),
         Step("token", own(_token, provider), ("POST",), "120/minute", gate.FORM_BYTES),
         Step("register", own(_register, provider), ("POST",), "60/minute;1000/day", gate.REGISTRATION_BYTES),
         Step("revoke", own(_revoke, provider), ("POST",), "60/minute", gate.FORM_BYTES),
@@ -125,7 +128,15 @@ def _approve(provider: Provider, arrival: Arrival) -> Answer:
 
 
 def _callback(provider: Provider, arrival: Arrival) -> Answer:
-    return callback(provider, gate.gate_query(arrival, limit=gate.CALLBACK_QUERY_BYTES), arrival.cookies)
+    gated = gate.gate_query(arrival, limit=gate.CALLBACK_QUERY_BYTES)
+    finish = connections.finish if connections.is_own_state(provider, gated.params.get("state")) else callback
+    return finish(provider, gated, arrival.cookies)
+
+
+def _connections(provider: Provider, arrival: Arrival) -> Answer:
+    if arrival.method == "GET":
+        return connections.show(provider, arrival)
+    return connections.act(provider, gate.gate_form(arrival), arrival)
 
 
 def _token(provider: Provider, arrival: Arrival) -> Answer:

@@ -61,7 +61,8 @@ def test_the_page_in_full(person: Person) -> None:
         "Also asked of Sentry: create and change projects, create and change teams. "
         "Asked of Sentry in any case: read your organizations, read projects, read teams, read issues and events. "
         "Deny Approve "
-        "mcp.test runs this server. You sign in at sentry.io next; the app never sees your password."
+        "mcp.test runs this server. You sign in at sentry.io next; the app never sees your password. "
+        "You can end its access at any time: your connections ."
     )
 
 
