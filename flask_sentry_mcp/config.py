@@ -79,9 +79,12 @@ def _secrets(value: object) -> tuple[str, ...]:
 
 
 def _rate(value: object) -> str:
+    """A rule of flask-limiter's, or ``""`` for none."""
     text = _required_text(value)
+    if text.lower() == "off":
+        return ""
     if not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", text):
-        raise ValueError("must look like 60/minute (second, minute, hour or day)")
+        raise ValueError("must look like 60/minute (second, minute, hour or day), or be off")
     return text
 
 

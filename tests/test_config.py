@@ -211,6 +211,20 @@ def test_loopback_is_what_rfc_8252_calls_so(host: str, answer: bool) -> None:
     assert config.is_loopback(host) is answer
 
 
+@pytest.mark.parametrize(("given", "rule"), [("90/hour", "90/hour"), ("off", ""), ("OFF", "")])
+def test_a_limit_is_a_rate_or_off(given: str, rule: str) -> None:
+    assert config.load(GOOD | {"SENTRY_MCP_CALL_LIMIT": given}).call_limit == rule
+
+
+@pytest.mark.parametrize("given", ["often", "0/minute", "60", "60/fortnight", "-1/minute", ""])
+def test_any_other_limit_is_refused_or_absent(given: str) -> None:
+    """An empty value is an absent one, never "no limit"."""
+    if given:
+        assert mistakes(SENTRY_MCP_CALL_LIMIT=given)[0].startswith("SENTRY_MCP_CALL_LIMIT must look like 60/minute")
+    else:
+        assert config.load(GOOD | {"SENTRY_MCP_CALL_LIMIT": given}).call_limit == "120/minute"
+
+
 def test_every_row_says_what_it_is_for() -> None:
     for row in config.rows():
         assert row.metadata["doc"].endswith("."), row.name

@@ -46,7 +46,7 @@ class Limits:
         self._failed_at = -math.inf
 
     def hit(self, rule: str, *key: str) -> None:
-        """Count one request under *rule* (``"60/minute"``; several joined by ``;`` are all counted) for *key*.
+        """Count one request under *rule* (``"60/minute"``; several joined by ``;``; ``""`` for none) for *key*.
 
         Raises: TooManyRequests, with ``retry_after_s``.
         """
@@ -77,7 +77,7 @@ class Limits:
 
 
 def _parse(rule: str) -> tuple[RateLimitItem, ...]:
-    return tuple(parse(one) for one in rule.split(";"))
+    return tuple(parse(one) for one in rule.split(";") if one)
 
 
 def network_of(address: str) -> str:

@@ -39,7 +39,7 @@ def serving(target: str, *, core: int, environment: Mapping[str, str] | None = N
         command, env={**os.environ, **(environment or {})}, preexec_fn=lambda: os.sched_setaffinity(0, {core})
     )
     try:
-        _wait_for(port, process)
+        wait_for(port, process)
         yield Serving(port, _only_child(process.pid))
     finally:
         process.terminate()
@@ -52,7 +52,7 @@ def free_port() -> int:
         return port
 
 
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
+def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     until = time.monotonic() + STARTS_WITHIN_S
     while time.monotonic() < until and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as sock:

@@ -50,6 +50,11 @@ def test_several_limits_hold_together(limits: Limits) -> None:
     assert (refused.value.retry_after_s or 0) > 60
 
 
+def test_no_rule_is_no_limit(limits: Limits) -> None:
+    for _ in range(10):
+        limits.hit("", "grant", "g1")
+
+
 def test_two_applications_count_apart(limits: Limits) -> None:
     other = Limits(secret="a key for the tests, 32 characters")
     limits.hit("1/minute", "grant", "g1")
