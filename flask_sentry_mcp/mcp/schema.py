@@ -7,7 +7,7 @@ nothing beyond the declared members.
 
 import keyword
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
@@ -19,8 +19,22 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from ..errors import InvalidInput
 
-SchemaLike: TypeAlias = type[Schema] | Schema | Mapping[str, fields.Field[Any]]
 JSONSchema: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RawSchema:
+    """JSON Schema that is listed word for word, where marshmallow cannot say what an author means.
+
+    *check* is given the arguments and raises InvalidInput, or returns the handler's keywords; without it only required
+    and undeclared members are looked at, and the tool has to check the rest itself.
+    """
+
+    json: JSONSchema
+    check: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+
+SchemaLike: TypeAlias = type[Schema] | Schema | Mapping[str, fields.Field[Any]] | RawSchema
 _HEADER_NAME = re.compile(r"[0-9A-Za-z-]+")  # no underscore: WSGI cannot tell it from a dash
 _HEADER_TYPES = ("string", "integer", "boolean")
 
@@ -170,7 +184,7 @@ def _rehomed(node: Any) -> Any:
     return [_rehomed(item) for item in node] if isinstance(node, list | tuple) else node
 
 
-def instance_of(schema: SchemaLike) -> Schema:
+def instance_of(schema: Any) -> Schema:
     """The marshmallow schema that an author declared as a class, an instance or a dict of fields."""
     if isinstance(schema, Schema):
         return schema
@@ -206,14 +220,17 @@ class Arguments:
     ``names`` are the names callers use, in the order of declaration.
     """
 
-    __slots__ = ("_known", "_null_is_absent", "_schema", "header_parameters", "json_schema", "names")
+    __slots__ = ("_known", "_null_is_absent", "_raw", "_schema", "header_parameters", "json_schema", "names")
 
     def __init__(self, declared: SchemaLike | None) -> None:
-        self._schema = instance_of(declared or {})
+        self._raw = declared if isinstance(declared, RawSchema) else None
+        self._schema = instance_of({} if declared is None or isinstance(declared, RawSchema) else declared)
         if self._schema.many:
             raise TypeError("a tool's arguments are one object, not many")
-        self.json_schema = json_schema(self._schema)
-        self.names = tuple(self.json_schema["properties"])
+        self.json_schema = json_schema(self._schema) if self._raw is None else self._raw.json
+        if self.json_schema.get("type") != "object":
+            raise TypeError("a tool's arguments are an object")
+        self.names = tuple(self.json_schema.get("properties", ()))
         self._known = frozenset(_member_names(self.json_schema))
         self._null_is_absent = frozenset(
             field.data_key or name
@@ -225,6 +242,9 @@ class Arguments:
     @property
     def keywords(self) -> dict[str, bool]:
         """The handler's keywords, each with whether it may be left out of a call."""
+        if self._raw is not None:
+            required = self._raw.json.get("required", ())
+            return {} if self._raw.check else {name: name not in required for name in self.names}
         return {
             field.attribute or name: not field.required and field.load_default is marshmallow.missing
             for name, field in self._schema.load_fields.items()
@@ -236,6 +256,8 @@ class Arguments:
         Null for a parameter that has another default counts as not given.
         Raises: InvalidInput; its sentences quote names of ours only.
         """
+        if self._raw is not None:
+            return self._raw.check(given) if self._raw.check else self._read_raw(self._raw.json, given, hidden)
         if lapsing := self._null_is_absent:
             given = {name: value for name, value in given.items() if value is not None or name not in lapsing}
         try:
@@ -244,6 +266,20 @@ class Arguments:
             raise InvalidInput(self._explained(error, given, hidden)) from None
         return read
 
+    def _read_raw(self, schema: JSONSchema, given: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
+        lines = [
+            f"{name}: Missing data for required field." for name in schema.get("required", ()) if name not in given
+        ]
+        if not set(given) <= set(self.names):
+            lines.insert(0, self._valid_names(hidden))
+        if lines:
+            raise InvalidInput(_list_of(lines))
+        return given
+
+    def _valid_names(self, hidden: frozenset[str]) -> str:
+        valid = ", ".join(one for one in self.names if one not in hidden) or "none"
+        return f"An argument is unknown. Valid arguments: {valid}."
+
     def _explained(self, error: ValidationError, given: dict[str, Any], hidden: frozenset[str]) -> str:
         lines: list[str] = []
         unknown = self._schema.error_messages["unknown"]
@@ -251,13 +287,16 @@ class Arguments:
         for name in [name for name, said in messages.items() if said == [unknown]]:
             del messages[name]
             if not lines:
-                valid = ", ".join(one for one in self.names if one not in hidden) or "none"
-                lines.append(f"An argument is unknown. Valid arguments: {valid}.")
+                lines.append(self._valid_names(hidden))
         strangers = [text for text in _texts(given) if len(text) > 11]
         for path, sentence in _leaves(messages, self._known):
             quotes = any(text in sentence for text in strangers)
             lines.append(f"{path}: {'Not a valid value.' if quotes else sentence[:300]}" if path else sentence[:300])
-        return "The arguments cannot be used as they are.\n" + "\n".join(f"- {line}" for line in dict.fromkeys(lines))
+        return _list_of(lines)
+
+
+def _list_of(lines: list[str]) -> str:
+    return "The arguments cannot be used as they are.\n" + "\n".join(f"- {line}" for line in dict.fromkeys(lines))
 
 
 def _leaves(messages: Any, known: frozenset[str], path: str = "") -> Iterator[tuple[str, str]]:

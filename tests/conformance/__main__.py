@@ -1,0 +1,112 @@
+"""``make conformance``: the official suite against the fixture server, both sets of requirements, every scenario.
+
+Node 22 and the suite come from package managers and stay in ``.venv``. The server runs as it would: gunicorn with two
+workers, one SQLite file between them, and no sticky sessions. There is no list of expected failures: a check that fails
+fails the run, whether the suite scores its scenario or not.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
+REQUIREMENTS = {"2025-11-25": 30, "2026-07-28": 37}  # how many scenarios each set scores
+HOME = Path(sys.prefix) / "conformance"
+BIN = Path(sys.executable).parent
+ENTRY = HOME / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
+
+
+def main() -> int:
+    """Install, serve, run, count."""
+    _install()
+    failed = False
+    with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as url:
+        for revision, scored in REQUIREMENTS.items():
+            failed |= not _passes(url, revision, scored, Path(folder) / revision)
+    return 1 if failed else 0
+
+
+def _install() -> None:
+    if ENTRY.exists():
+        return
+    HOME.mkdir(exist_ok=True)
+    npm = [str(BIN / "npm"), "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(HOME), SUITE]
+    subprocess.run(npm, check=True)
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    """The fixture under gunicorn with two workers; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        "CONFORMANCE_PORT": str(port),
+        "CONFORMANCE_STORE": f"sqlite:///{folder / 'store.sqlite'}",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "-w",
+        "2",
+        "-k",
+        "gthread",
+        "--threads",
+        "32",
+        "--log-level",
+        "warning",
+    ]
+    command += ["--no-control-socket", "-b", f"127.0.0.1:{port}", "tests.conformance.fixture:create_app()"]
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            _await(f"http://127.0.0.1:{port}/mcp")
+            yield f"http://127.0.0.1:{port}/mcp"
+        finally:
+            process.terminate()
+
+
+def _await(url: str) -> None:
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(url, timeout=1)
+        except urllib.error.HTTPError:
+            return  # it answers
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError("the fixture server did not start")
+
+
+def _passes(url: str, revision: str, scored: int, out: Path) -> bool:
+    """Run one set and print its counts: scenarios and checks, the scored scenarios first."""
+    command = [str(BIN / "node"), str(ENTRY), "server", "--url", url, "--requirements", revision, "-o", str(out)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    checks = {path.parent.name: json.loads(path.read_text()) for path in sorted(out.glob("*/checks.json"))}
+    bad = [
+        f"  {name.removeprefix('server-')}: {check['id']}: {check['status']}: {check.get('errorMessage', '')}"
+        for name, found in checks.items()
+        for check in found
+        if check["status"] in ("FAILURE", "WARNING")
+    ]
+    counts = Counter(check["status"] for found in checks.values() for check in found)
+    broken = {line.split(":")[0] for line in bad}
+    print(
+        f"{revision}: {len(checks) - len(broken)} of {len(checks)} scenarios pass ({scored} of them scored); "
+        + ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    )
+    print("\n".join(bad) or "  no failure, no warning", flush=True)
+    return run.returncode == 0 and not bad and len(checks) > scored
+
+
+if __name__ == "__main__":
+    sys.exit(main())
