@@ -62,7 +62,11 @@ class SQLStore(Store):
 
     def purge(self, limit: int = STEP) -> int:
         self._write(self._sql.forget_messages, {"now": now(), "at_most": limit})
-        return len(self._write(self._sql.purge, {"now": now(), "at_most": limit}))
+        removed = 0
+        for (kind,) in self._read(self._sql.kinds, {}):
+            given = {"a_kind": kind, "now": now(), "at_most": limit - removed}
+            removed += len(self._write(self._sql.purge, given)) if removed < limit else 0
+        return removed
 
 
 def _written(kind: str, id: str, value: bytes, ttl_s: float, owner: str) -> dict[str, Any]:

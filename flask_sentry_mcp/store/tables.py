@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     and_,
@@ -26,7 +27,6 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -51,7 +51,7 @@ records = Table(
     Column("value", LargeBinary, nullable=False),
 )
 _is_owned = records.c.owner != literal_column("''")  # written out, or no planner sees that the index below serves
-Index("sentry_mcp_records_ends", records.c.expires_at, records.c.kind)  # what purge and count read
+Index("sentry_mcp_records_ends", records.c.kind, records.c.expires_at)  # what purge and count read
 Index(
     "sentry_mcp_records_owners",
     records.c.kind,
@@ -82,6 +82,15 @@ _value = bindparam("a_value", type_=LargeBinary)
 _now, _ends = bindparam("now", type_=_time), bindparam("ends", type_=_time)
 _limit, _after = bindparam("at_most", type_=Integer), bindparam("after", type_=BigInteger)
 _expected = bindparam("expected", type_=BigInteger)
+
+
+def _every_kind() -> Select[str]:
+    """The kinds there are, each found from the one before it: DISTINCT would look at every record."""
+    row = records.c
+    first = select(func.min(row.kind).label("kind")).cte("kinds", recursive=True)
+    following = select(func.min(row.kind)).where(row.kind > first.c.kind).scalar_subquery()
+    every = first.union_all(select(following).where(first.c.kind.is_not(None)))
+    return select(every.c.kind).where(every.c.kind.is_not(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +125,7 @@ class Statements:
         new = {"value": _value, "expires_at": _ends, "owner": _owner}
         fresh = upsert(records).values(kind=_kind, id=_id, version=1, **new)
         page = select(*found).where(row.kind == _kind, row.id > _id, alive).order_by(row.id).limit(_limit)
-        ended = select(row.kind, row.id).where(over).limit(_limit).with_for_update(skip_locked=True)
+        ended = select(row.id).where(row.kind == _kind, over).limit(_limit).with_for_update(skip_locked=True)
 
         self.get = compiled(select(*found).where(this, alive))
         self.put = compiled(
@@ -139,7 +148,9 @@ class Statements:
         self.find = compiled(page)
         self.find_owned = compiled(page.where(row.owner == _owner, _is_owned))
         self.count = compiled(select(func.count()).select_from(records).where(row.kind == _kind, alive))
-        self.purge = compiled(delete(records).where(over, tuple_(row.kind, row.id).in_(ended)).returning(row.version))
+        self.kinds = compiled(_every_kind())
+        chosen = select(ended.cte("ended").c.id)  # on its own, or PostgreSQL may run it, and its limit, again per row
+        self.purge = compiled(delete(records).where(row.kind == _kind, over, row.id.in_(chosen)).returning(row.version))
         self._add_messages(compiled)
 
     def _add_messages(self, compiled: Callable[[ClauseElement], Statement]) -> None:
@@ -151,4 +162,4 @@ class Statements:
             .where(row.channel == _channel, row.sequence > _after, row.expires_at > _now)
             .order_by(row.sequence)
         )
-        self.forget_messages = compiled(delete(messages).where(row.sequence.in_(ended)))
+        self.forget_messages = compiled(delete(messages).where(row.sequence.in_(select(ended.cte("ended").c.sequence))))
