@@ -8,7 +8,7 @@ import random
 from ..records import Json
 from ..wire import iso
 from ..world import World
-from . import web_landmarks
+from . import performance, web_landmarks
 from .issues import HOUR
 from .maker import Maker, done, evidence, note, report
 from .places import DAY
@@ -19,7 +19,7 @@ BIG_TRACE = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 
 
 def fill(world: World, chance: random.Random) -> None:
-    for section in (_chained, _states, _performance, _others, _threads, web_landmarks.fill):
+    for section in (_chained, _states, performance.fill, _others, _threads, web_landmarks.fill):
         section(world, chance)
     world.landmarks |= {"chained_event": CHAINED_EVENT, "big_trace": BIG_TRACE}
 
@@ -79,92 +79,6 @@ def _states(world: World, chance: random.Random) -> None:
     assigned.assigned = ("user", "mira")
     free = make.raised("unassigned", 6630053, 253, PYTHON[3], age_h=1)
     free.assigned = None
-
-
-def _performance(world: World, chance: random.Random) -> None:
-    make = Maker(world, chance, "checkout-api")
-    query = "SELECT price FROM lines WHERE cart_id = %s"
-    make.shown(
-        "n_plus_one",
-        6620201,
-        160,
-        "N+1 Query",
-        story="n_plus_one",
-        type="transaction",
-        level="info",
-        issue_type="performance_n_plus_one_db_queries",
-        category="db_query",
-        metadata={"title": "N+1 Query", "value": query, "location": "POST /pay"},
-        detail={
-            "transaction": "POST /pay",
-            "query": query,
-            "parent": "POST /pay",
-            "repeats": 12,
-            "occurrence_type": 1006,
-            "evidence": [
-                ("Offending Spans", f"db - {query}", True),
-                ("Parent Span", "http.server - POST /pay", False),
-                ("Transaction", "POST /pay", False),
-            ],
-            "evidence_data": {
-                "transactionName": "POST /pay",
-                "op": "db",
-                "parentSpan": "http.server - POST /pay",
-                "parentSpanIds": ["a1b2c3d4e5f60718"],
-                "offenderSpanIds": [f"{0xB0000000 + number:016x}" for number in range(12)],
-                "repeatingSpans": f"db - {query}",
-                "repeatingSpansCompact": query,
-                "numberRepeatingSpans": "12",
-            },
-        },
-    )
-    make.shown(
-        "slow_query",
-        6620202,
-        161,
-        "Slow DB Query",
-        type="transaction",
-        level="info",
-        issue_type="performance_slow_db_query",
-        category="db_query",
-        metadata={"title": "Slow DB Query", "value": "SELECT * FROM orders ORDER BY total", "location": "GET /orders"},
-        detail=evidence(1001, "Slow Span", "db - SELECT * FROM orders ORDER BY total", "GET /orders"),
-    )
-    make.shown(
-        "http_client",
-        6620203,
-        162,
-        "Consecutive HTTP",
-        type="transaction",
-        level="info",
-        issue_type="performance_consecutive_http",
-        category="http_client",
-        detail=evidence(1009, "Offending Spans", "http.client - GET https://rates.example/eur", "POST /pay"),
-    )
-    make.shown(
-        "metric",
-        6620204,
-        163,
-        "p95 of POST /pay is above 800 ms",
-        type="generic",
-        issue_type="metric_issue",
-        category="metric",
-        culprit=None,
-        detail={
-            **evidence(8001, "Condition", "p95(span.duration) > 800ms", None),
-            "evidence_data": {
-                "value": 912.4,
-                "conditions": [{"type": "gt", "comparison": 800, "conditionResult": 75}],
-                "dataSources": [
-                    {
-                        "queryObj": {
-                            "snubaQuery": {"aggregate": "p95(span.duration)", "query": 'transaction:"POST /pay"'}
-                        }
-                    }
-                ],
-            },
-        },
-    )
 
 
 def _others(world: World, chance: random.Random) -> None:

@@ -155,14 +155,13 @@ def _conversation_behind(world: World) -> None:
 
 def _behind(world: World, chance: random.Random, issue: Issue, event: Event) -> None:
     """The trace in which an event happened: a transaction, a query, a call; more for N+1 evidence."""
-    project, trace_id = issue.project, event.trace_id or ""
-    make = _Maker(world, trace_id, project.organization, int(hex_id(chance, 12), 16))
-    start = event.at - 0.4
+    project, web = issue.project, issue.project.language == "javascript"
+    make = _Maker(world, event.trace_id or "", project.organization, int(hex_id(chance, 12), 16))
+    start, duration = event.at - 0.4, chance.lognormvariate(5.2, 0.8)
     name = event.transaction or issue.title
-    duration = chance.lognormvariate(5.2, 0.8)
     method = name.partition(" ")[0]
     attributes: Json = {"http.method": method, "http.status_code": 500} if method in ("GET", "POST") else {}
-    web = project.language == "javascript"
+    where = {"environment": event.environment, "release": event.release}
     root = make.span(
         project,
         None,
@@ -173,33 +172,26 @@ def _behind(world: World, chance: random.Random, issue: Issue, event: Event) -> 
         id=event.span_id,
         is_transaction=True,
         status="internal_error",
-        environment=event.environment,
-        release=event.release,
         attributes=attributes,
+        **where,
     )
     repeats = issue.detail.get("repeats", 1)
     for number in range(repeats):
+        at, share = start + 0.01 * number, duration / (repeats + 4)
+        if web:
+            make.span(project, root, "ui.react.render", "<App>", at, share, **where)
+            continue
         make.span(
             project,
             root,
-            "ui.react.render" if web else "db",
-            issue.detail.get("query", QUERIES[chance.randrange(len(QUERIES))]) if not web else "<App>",
-            start + 0.01 * number,
-            duration / (repeats + 4),
+            "db",
+            issue.detail.get("query", QUERIES[chance.randrange(len(QUERIES))]),
+            at,
+            share,
             id=f"{0xB0000000 + number:016x}" if repeats > 1 else None,
-            environment=event.environment,
-            release=event.release,
-            attributes={} if web else {"db.system": "postgresql", "db.operation": "SELECT"},
+            attributes={"db.system": "postgresql", "db.operation": "SELECT"},
+            **where,
         )
-    make.span(
-        project,
-        root,
-        "http.client",
-        "GET https://rates.example/eur",
-        start + 0.05,
-        duration / 3,
-        environment=event.environment,
-        release=event.release,
-    )
+    make.span(project, root, "http.client", "GET https://rates.example/eur", start + 0.05, duration / 3, **where)
     if issue.category == "error":
         make.trace.errors.append(event)

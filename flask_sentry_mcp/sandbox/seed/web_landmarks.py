@@ -32,6 +32,30 @@ def _web(world: World, chance: random.Random) -> None:
         culprit="script-src",
         metadata={"directive": "script-src", "uri": "widgets.example"},
     )
+    _feedback(make)
+    make.shown(
+        "rage_click",
+        6660004,
+        103,
+        "Rage Click",
+        type="generic",
+        issue_type="replay_click_rage",
+        category="replay",
+        detail=evidence(5002, "Clicked Element", "button.checkout", "/cart"),
+    )
+    make.shown(
+        "web_vitals",
+        6660005,
+        104,
+        "LCP score needs improvement",
+        type="transaction",
+        issue_type="web_vitals",
+        category="frontend",
+        detail=evidence(10001, "LCP", "4.2 s", "/cart"),
+    )
+
+
+def _feedback(make: Maker) -> None:
     words = {
         "message": "The pay button does nothing.",
         "contact_email": "lena@shop.example",
@@ -54,26 +78,6 @@ def _web(world: World, chance: random.Random) -> None:
     )
     newest = feedback.events[0]
     feedback.reports = [report("22", newest.id, "Lena", "lena@shop.example", words["message"], newest.at)]
-    make.shown(
-        "rage_click",
-        6660004,
-        103,
-        "Rage Click",
-        type="generic",
-        issue_type="replay_click_rage",
-        category="replay",
-        detail=evidence(5002, "Clicked Element", "button.checkout", "/cart"),
-    )
-    make.shown(
-        "web_vitals",
-        6660005,
-        104,
-        "LCP score needs improvement",
-        type="transaction",
-        issue_type="web_vitals",
-        category="frontend",
-        detail=evidence(10001, "LCP", "4.2 s", "/cart"),
-    )
 
 
 def _hostile(world: World, chance: random.Random) -> None:
