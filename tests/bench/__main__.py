@@ -23,6 +23,7 @@ from . import apps
 from .load import Measured, WrongAnswer, http_request, once, run
 from .serving import Serving, free_port, serving
 
+MAY_GROW = 1.05
 ROUNDS, ROUND_S, WARM_UP_S = 7, 3.0, 1.5
 FIRST_CALLS, ALL_CALLS = 10_000, 50_000
 PATH = "/mcp"
@@ -59,6 +60,8 @@ def main() -> None:
         speed = _speed(bare, guarded)
     print(_speed_table(bare, guarded, speed))
     print(_memory_table(memory))
+    if memory[ALL_CALLS] > memory[FIRST_CALLS] * MAY_GROW:
+        sys.exit("The worker's memory grows with the calls.")
 
 
 def _subjects(stack: contextlib.ExitStack, *, core: int) -> tuple[Subject, Subject]:
