@@ -35,8 +35,8 @@ def test_a_connection_is_kept_and_counted(sandbox: Sandbox, mira: Asker) -> None
     assert sandbox.connections == before
 
 
-def test_an_answer_takes_a_few_milliseconds_at_most(mira: Asker) -> None:
-    """About one, client included, on a quiet machine; the bound leaves room for a busy one."""
+def test_an_answer_takes_less_than_two_milliseconds(mira: Asker) -> None:
+    """The best of many, client included: the rest is what else the machine does."""
     mira.get("auth/")
     times = []
     for _ in range(101):
@@ -44,7 +44,7 @@ def test_an_answer_takes_a_few_milliseconds_at_most(mira: Asker) -> None:
         mira.get("auth/")
         times.append(time.perf_counter() - started)
 
-    assert sorted(times)[50] < 0.005
+    assert min(times) < 0.002
 
 
 def test_many_at_once_are_answered_side_by_side(own: Sandbox) -> None:
