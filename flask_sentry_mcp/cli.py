@@ -1,13 +1,19 @@
 """``flask sentry-mcp``: what an operator asks of a running installation."""
 
+from collections.abc import Sequence
 from dataclasses import MISSING
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 from flask import current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, with_appcontext
 
 from . import config, doctor
+from .errors import OAuthError
+from .oauth import administration
+from .oauth.registration import register_by_hand
+from .security.redact import escape_control
 
 if TYPE_CHECKING:
     from .extension import State
@@ -54,3 +60,119 @@ def examine() -> None:
             click.echo(f"      {finding.advice}")
     if faults:
         raise click.ClickException(f"{faults} fault{'s' if faults > 1 else ''} found.")
+
+
+@commands.group("clients", invoke_without_command=True)
+@click.pass_context
+@with_appcontext
+def clients(called: click.Context) -> None:
+    """List the registered clients; with a command, add or remove one."""
+    if called.invoked_subcommand is not None:
+        return
+    for client, was_used in administration.list_clients(_state().provider):
+        used = "used" if was_used else "never used"
+        click.echo(f"{client.client_id}  {_day(client.issued_at)}  {used:10}  {escape_control(client.name)}")
+
+
+@clients.command("add")
+@click.option("--name", required=True, help="What the approval page calls it.")
+@click.option("--redirect-uri", "redirect_uris", required=True, multiple=True, help="Where answers go; repeatable.")
+@click.option("--secret/--no-secret", default=False, help="Give it a client secret.")
+def add_client(name: str, redirect_uris: Sequence[str], secret: bool) -> None:
+    """Register a client by hand, for programs that do not register themselves."""
+    try:
+        client, client_secret = register_by_hand(_state().provider, name, redirect_uris, keeps_secret=secret)
+    except OAuthError as error:
+        raise click.ClickException(error.public) from None
+    click.echo(f"client id: {client.client_id}")
+    if client_secret is not None:
+        click.echo(f"client secret, shown only now: {client_secret}")
+
+
+@clients.command("remove")
+@click.argument("client_id")
+def remove_client(client_id: str) -> None:
+    """Delete a client and end its grants."""
+    ended = administration.delete_client(_state().provider, client_id)
+    if ended is None:
+        raise click.ClickException("There is no client by that id.")
+    click.echo(f"Removed; {_counted(ended, 'grant')} ended.")
+
+
+@commands.group("grants", invoke_without_command=True)
+@click.option("--client", "client_id", help="Only those of this client id.")
+@click.option("--user", "user_id", help="Only those of this Sentry user id.")
+@click.option("--ended", is_flag=True, help="Also those that are over, with the reason.")
+@click.pass_context
+@with_appcontext
+def grants(called: click.Context, client_id: str | None, user_id: str | None, ended: bool) -> None:
+    """List the grants; with the command end, end some."""
+    if called.invoked_subcommand is not None:
+        return
+    provider = _state().provider
+    for grant in administration.list_grants(provider, client_id=client_id, user_id=user_id, with_ended=ended):
+        state = (
+            f"ended: {grant.end_reason}" if grant.is_ended else f"until {_day(min(grant.idle_ends_at, grant.ends_at))}"
+        )
+        skills = ",".join(grant.skills)
+        click.echo(
+            f"{grant.id}  user {grant.user_id}  {grant.resource.path}  {skills}  since {_day(grant.started_at)}  "
+            f"used {_day(grant.used_at)}  {state}  {escape_control(grant.client.name)}"
+        )
+
+
+@grants.command("end")
+@click.argument("grant_id", required=False)
+@click.option("--client", "client_id", help="All of this client id.")
+@click.option("--user", "user_id", help="All of this Sentry user id.")
+def end_grants(grant_id: str | None, client_id: str | None, user_id: str | None) -> None:
+    """End one grant by its id, or all of a client, of a person, or of a person with a client. At once, everywhere."""
+    provider = _state().provider
+    if grant_id is not None and client_id is None and user_id is None:
+        ended = int(administration.end_grant(provider, grant_id))
+    elif grant_id is None and (client_id or user_id):
+        ended = administration.end_grants(provider, client_id=client_id, user_id=user_id)
+    else:
+        raise click.UsageError("Name one grant, or a client or a user.")
+    click.echo(f"{_counted(ended, 'grant')} ended.")
+
+
+@commands.command("purge")
+def purge() -> None:
+    """End what has run out and remove what is over. Serving goes on meanwhile; a daily run is enough."""
+    ended, removed = administration.purge(_state().provider)
+    click.echo(f"{_counted(ended, 'grant')} ended, {_counted(removed, 'record')} removed.")
+
+
+@commands.command("rotate-keys")
+@click.option("--retire", "kid", help="End the grants that still need this key, so that it can be taken out now.")
+def rotate_keys(kid: str | None) -> None:
+    """Show which vault keys are still needed; nobody is signed out by that.
+
+    To rotate, add a new key at the end of SENTRY_MCP_VAULT_KEYS and restart. Each sign-in moves to it when its client
+    refreshes, for only a client's own token can open what the old key helped to seal. When a key is needed by no grant
+    any more, take it out.
+    """
+    provider = _state().provider
+    if kid is not None:
+        try:
+            ended = administration.retire_key(provider, kid)
+        except ValueError as error:
+            raise click.ClickException(str(error)) from None
+        click.echo(f"{_counted(ended, 'grant')} ended.")
+    for use in administration.key_use(provider):
+        if use.is_newest:
+            advice = "newest: seals what comes"
+        elif not use.is_configured:
+            advice = "NOT CONFIGURED: these sign-ins cannot be opened; put it back or retire it"
+        else:
+            advice = "can be taken out" if use.grants == 0 else "still needed"
+        click.echo(f"{use.kid:32} {_counted(use.grants, 'grant'):12} {advice}")
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

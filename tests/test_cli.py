@@ -10,7 +10,7 @@ from flask import Flask
 from flask_sentry_mcp import SentryMCP, clock, config
 from flask_sentry_mcp.extension import state_of
 from flask_sentry_mcp.sandbox import Sandbox
-from flask_sentry_mcp.testing import settings_for
+from flask_sentry_mcp.testing import settings_for, sign_in
 
 
 def application(sandbox: Sandbox, **changes: Any) -> Flask:
@@ -113,3 +113,91 @@ def test_doctor_tells_when_the_store_is_gone(sandbox: Sandbox, tmp_path: Any) ->
 
     assert shown.exit_code == 1
     assert "The store does not work" in shown.output
+
+
+def run(app: Flask, *args: str) -> str:
+    """What the command prints; it must succeed."""
+    shown = app.test_cli_runner().invoke(args=["sentry-mcp", *args])
+    assert shown.exit_code == 0, shown.output
+    return shown.output
+
+
+def test_clients_lists_adds_and_removes(app: Flask, sandbox: Sandbox) -> None:
+    mcp = sign_in(app, sandbox, client_name="Somebody's agent")
+
+    added = run(app, "clients", "add", "--name", "By hand", "--redirect-uri", "https://a.example/cb", "--secret")
+    listed = run(app, "clients")
+    removed = run(app, "clients", "remove", mcp.client_id)
+
+    by_hand = re.search(r"client id: (\S+)", added)
+    assert by_hand
+    assert "client secret, shown only now: " in added
+    assert re.search(rf"^{mcp.client_id}  \d{{4}}-\d\d-\d\d  used +Somebody's agent$", listed, re.MULTILINE)
+    assert re.search(rf"^{by_hand[1]}  .*  By hand$", listed, re.MULTILINE)
+    assert removed == "Removed; 1 grant ended.\n"
+    assert mcp.post("tools/list", {}).status_code == 401
+    assert mcp.client_id not in run(app, "clients")
+
+
+def test_a_client_by_hand_is_held_to_the_same_rules(app: Flask) -> None:
+    shown = app.test_cli_runner().invoke(
+        args=["sentry-mcp", "clients", "add", "--name", "x", "--redirect-uri", "javascript:alert(1)"]
+    )
+
+    assert shown.exit_code == 1
+    assert "redirect" in shown.output.lower()
+
+
+def test_grants_lists_and_ends_at_once(app: Flask, sandbox: Sandbox) -> None:
+    first, second = sign_in(app, sandbox), sign_in(app, sandbox, user="jonas", organization="tidepool")
+    listed = run(app, "grants").splitlines()
+    mine = next(line for line in listed if "user 3104522" in line)
+
+    ended = run(app, "grants", "end", mine.split()[0])
+    by_user = run(app, "grants", "end", "--user", next(line for line in listed if line != mine).split()[2])
+
+    assert len(listed) == 2
+    assert "/mcp/tidepool  inspect  since " in "".join(listed)
+    assert (ended, by_user) == ("1 grant ended.\n", "1 grant ended.\n")
+    assert [mcp.post("tools/list", {}).status_code for mcp in (first, second)] == [401, 401]
+    assert run(app, "grants") == ""
+    assert run(app, "grants", "--ended").count("ended: admin") == 2
+
+
+def test_grants_end_needs_to_know_whose(app: Flask) -> None:
+    shown = app.test_cli_runner().invoke(args=["sentry-mcp", "grants", "end"])
+
+    assert shown.exit_code == 2
+    assert "Name one grant, or a client or a user." in shown.output
+
+
+def test_purge_ends_what_has_run_out(app: Flask, sandbox: Sandbox) -> None:
+    sign_in(app, sandbox)
+
+    with clock.shifted(91 * 86_400):
+        assert run(app, "purge").startswith("1 grant ended, ")
+        assert "ended: expired_" in run(app, "grants", "--ended")
+
+
+def test_rotate_keys_signs_nobody_out_and_says_which_key_can_go(sandbox: Sandbox, tmp_path: Any) -> None:
+    """STO-5: a grant moves to the newest key when its client refreshes."""
+    old, new = ("old", bytes(range(32))), ("new", bytes(range(32, 64)))
+    store = f"sqlite:///{tmp_path}/store.sqlite"
+    settings = settings_for(sandbox, SENTRY_MCP_STORE=store)
+    before = Flask("app")
+    before.config.update(settings | {"SENTRY_MCP_VAULT_KEYS": [old]})
+    SentryMCP(before)
+    mcp = sign_in(before, sandbox)
+    after = mcp.app = Flask("app")
+    after.config.update(settings | {"SENTRY_MCP_VAULT_KEYS": [old, new]})
+    SentryMCP(after)
+
+    needed = run(after, "rotate-keys")
+    still_in = mcp.call("whoami").is_error
+    mcp.refresh()
+    free = run(after, "rotate-keys")
+
+    assert re.search(r"^old +1 grant +still needed$", needed, re.MULTILINE)
+    assert still_in is False
+    assert re.search(r"^old +0 grants +can be taken out$", free, re.MULTILINE)
+    assert re.search(r"^new +1 grant +newest", free, re.MULTILINE)
