@@ -28,7 +28,10 @@ _RULE = re.compile(r"[1-9]\d{0,8}/(second|minute|hour|day)")
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Tool(Offer):
-    """One action that a model may call. An unlisted tool can be called, but is not in ``tools/list``."""
+    """One action that a model may call. An unlisted tool can be called, but is not in ``tools/list``.
+
+    One that ``runs_others`` changes nothing itself, so a read-only server has it: what it runs is guarded as ever.
+    """
 
     arguments: Arguments
     reads_only: bool
@@ -39,6 +42,7 @@ class Tool(Offer):
     timeout_s: float | None = None
     limit: str | None = None
     listed: bool = True
+    runs_others: bool = False
 
     def listing(self, input_schema: Mapping[str, Any]) -> dict[str, Any]:
         """The tool's entry in ``tools/list``, with *input_schema* as this caller sees it."""
@@ -106,6 +110,7 @@ class Toolbox:
         timeout_s: float | None = None,
         limit: str | None = None,
         listed: bool = True,
+        runs_others: bool = False,
         hidden_by: Collection[str] = (),
     ) -> Callable[[Handler], Handler]:
         """A decorator that records a function as a tool and hands it back unchanged.
@@ -140,6 +145,7 @@ class Toolbox:
                     timeout_s=timeout_s,
                     limit=limit,
                     listed=listed,
+                    runs_others=runs_others,
                 )
             )
             return handler

@@ -248,7 +248,8 @@ class Views:
             return False
         if "project" in offer.hidden_by and fixed.project_slug is not None:
             return False
-        return not (self._read_only and isinstance(offer, Tool) and not offer.reads_only)
+        changes = isinstance(offer, Tool) and not offer.reads_only and not offer.runs_others
+        return not (self._read_only and changes)
 
     def _scopes_needed(self, offer: Offer, context: Context) -> list[str]:
         """What to authorize again with: the present scopes, the offer's, and those of its least demanding skill."""

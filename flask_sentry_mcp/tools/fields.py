@@ -136,6 +136,11 @@ def count(highest: int | None = None) -> fields.Integer:
     return fields.Integer(load_default=None, allow_none=False, strict=True, validate=validate.Range(1, highest))
 
 
+def any_object() -> fields.Dict:
+    """An object whose members are checked elsewhere."""
+    return fields.Dict(keys=fields.String(), load_default=dict)
+
+
 def flag(*, default: bool = False) -> fields.Boolean:
     return fields.Boolean(load_default=default)
 
@@ -163,5 +168,6 @@ assignee = _matches(
     r"|me|user:[0-9]{1,20}|team:[A-Za-z0-9][A-Za-z0-9._-]{0,99}|[^\s@:]+@[^\s@:]+",
     "An assignee is user:<numeric id>, team:<id or slug>, me, an e-mail address, or empty for nobody.",
 )
+some_words = validate.Length(min=1)
 note = validate.Length(1, 4096)
 instruction = validate.Length(1, 1000)

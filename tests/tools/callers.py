@@ -38,11 +38,11 @@ class Caller:
         self._context, self._hosts = context, hosts
         self._views = Views(catalogue())
 
-    def call(self, name: str, **arguments: Any) -> Any:
+    def call(self, name: str, /, **arguments: Any) -> Any:
         context = self._context()
         return self._run(context, self._views.tool(context, name), arguments)
 
-    def read(self, name: str, **arguments: Any) -> str:
+    def read(self, name: str, /, **arguments: Any) -> str:
         """The answer as text in which addresses and times are the same on every machine and day."""
         text = str(self.call(name, **arguments))
         for host, name_ in self._hosts.items():
@@ -50,11 +50,14 @@ class Caller:
         text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "<time>", text)
         return re.sub(r"\d{4}-\d\d-\d\d(?=, last)|\d+ (?:minute|hour|day)s? ago|just now", "<ago>", text)
 
-    def refused(self, name: str, **arguments: Any) -> str:
+    def refused(self, name: str, /, **arguments: Any) -> str:
         """The sentence with which the call is refused."""
         with pytest.raises(SentryMCPError) as refusal:
             self.call(name, **arguments)
         return refusal.value.public
+
+    def context(self) -> Context:
+        return self._context()
 
     def names(self) -> set[str]:
         return set(self._views.of(self._context()).tools)

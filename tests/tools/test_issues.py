@@ -109,7 +109,8 @@ Analysis completed. Root cause: «The discount is applied twice.»
 
 ## Notes
 
-- A commit message with "Fixes CHECKOUT-API-4F" resolves this issue when it is released."""
+- A commit message with "Fixes CHECKOUT-API-4F" resolves this issue when it is released.
+- get_trace_details shows the whole request: traceId 0f1e2d3c4b5a69788796a5b4c3d2e1f0."""
 
 
 # -- search_issues --------------------------------------------------------------------------------------------------
