@@ -252,6 +252,12 @@ class Settings:
     client_documents: bool = _row(
         "SENTRY_MCP_CLIENT_DOCUMENTS", _flag, "Accept client ids that are URLs of metadata documents.", True
     )
+    direct_tokens: bool = _row(
+        "SENTRY_MCP_DIRECT_TOKENS",
+        _flag,
+        "Accept a Sentry token of a machine without a browser: Authorization: Sentry-Bearer.",
+        False,
+    )
     private_schemes: tuple[str, ...] = _row(
         "SENTRY_MCP_PRIVATE_SCHEMES",
         _words,

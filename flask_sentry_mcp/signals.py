@@ -9,7 +9,7 @@ The sender is the Flask application. Keyword arguments by signal:
 ``grant_started``    ``grant_id``, ``client_id``, ``user_id``, ``resource``, ``skills``
 ``grant_ended``      ``grant_id``, ``client_id``, ``user_id``, ``reason`` (``expired_idle``,
                      ``expired_absolute``, ``reuse``, ``code_replay``, ``client_revoked``, ``person``,
-                     ``upstream_invalid``, ``admin``)
+                     ``upstream_invalid``, ``too_many``, ``admin``)
 ``suspicious``       ``event`` (``binding_failure``, ``state_replay``, ``code_replay``, ``refresh_reuse``,
                      ``foreign_revocation``, ``document_refused``, ``integrity_failure``,
                      ``registration_quota``), ``client_id``, ``grant_id`` (either may be ``""``)

@@ -13,6 +13,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs
 
 from authlib.oauth2.rfc6749 import ResourceProtector
 from authlib.oauth2.rfc6750 import BearerTokenValidator
@@ -20,8 +21,9 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator
 from .. import clock
 from ..context import Authenticate, Constraint, Context, Presented
 from ..errors import InsufficientScope, OAuthError, SealBroken, SentryMCPError, Unauthenticated
-from ..sentry.client import SentryClient
-from ..skills import offered
+from ..sentry.client import SentryClient, TokenSource
+from ..skills import offered, scopes_of
+from . import direct
 from .grants import ACCESS, GRANT, change, end_if_over, look_up, suspect
 from .issuing import without_lost_answers
 from .membership import Memberships, verify
@@ -63,6 +65,8 @@ def context_for(provider: Provider) -> Authenticate:
     memberships = Memberships()
 
     def authenticate(presented: Presented) -> Context:
+        if direct.is_direct(provider, presented.authorization):
+            return _direct_context(provider, memberships, presented)
         admission: Admission = protector.validate_request(None, presented)
         text = protector.token_of(presented)
         token = GrantToken(provider, admission.grant, partial(_data_key, provider, admission, text))
@@ -166,6 +170,8 @@ def challenge(
     >>> challenge(provider, Unauthenticated(), "acme", None, "")
     'Bearer resource_metadata="https://app.example/.well-known/oauth-protected-resource/mcp/acme", scope="..."'
     """
+    if isinstance(error, direct.DirectTokenRefused):
+        return _header(("error", "invalid_token"), ("error_description", error.public), scheme="Sentry-Bearer")
     where = ("resource_metadata", _metadata_url(provider, organization_slug, project_slug, query))
     if isinstance(error, Unauthenticated) and error.error is None:
         return _header(where, ("scope", " ".join(scopes_supported(provider.settings, provider.skills))))
@@ -182,15 +188,13 @@ def _context(
     provider: Provider, memberships: Memberships, presented: Presented, admission: Admission, token: GrantToken
 ) -> Context:
     settings, grant = provider.settings, admission.grant
-    constraint = _ANYWHERE
-    if presented.organization_slug is not None:
-        constraint = _constraint(provider, memberships, presented, grant.user_id, token)
+    constraint = _constraint(provider, memberships, presented, grant.user_id, token)
     return Context(
         host=settings.host,
         token=token,
         sentry=SentryClient(provider.connections, token, constraint.region_url, time_s=float(settings.tool_timeout_s)),
         constraint=constraint,
-        skills=admission.skills,
+        skills=_narrowed(admission.skills, presented.query),
         scopes=admission.scopes,
         grant_id=grant.id,
         client_id=grant.client.client_id,
@@ -198,11 +202,42 @@ def _context(
     )
 
 
+def _direct_context(provider: Provider, memberships: Memberships, presented: Presented) -> Context:
+    """The context of a machine with a Sentry token of its own (RS-4): constraint and skills come from the address."""
+    token = direct.read_token(presented.authorization or "")
+    name = direct.name_of(provider, token)
+    constraint = _constraint(provider, memberships, presented, name, token)
+    read_only = provider.settings.read_only
+    ids = frozenset(skill.id for skill in provider.skills if not (read_only and skill.writes))
+    skills = _narrowed(ids, presented.query)
+    return Context(
+        host=provider.settings.host,
+        token=token,
+        sentry=SentryClient(
+            provider.connections, token, constraint.region_url, time_s=float(provider.settings.tool_timeout_s)
+        ),
+        constraint=constraint,
+        skills=skills,
+        scopes=frozenset(scopes_of(provider.skills, skills)),
+        grant_id=name,
+    )
+
+
+def _narrowed(skills: frozenset[str], query: str) -> frozenset[str]:
+    """*skills*, or those of them that the address names: ``?skills=inspect,triage``. It never widens (CON-7)."""
+    if "skills=" not in query:
+        return skills
+    named = parse_qs(query, keep_blank_values=True).get("skills")
+    return skills if named is None else skills.intersection(",".join(named).split(","))
+
+
 def _constraint(
-    provider: Provider, memberships: Memberships, presented: Presented, user_id: str, token: GrantToken
+    provider: Provider, memberships: Memberships, presented: Presented, user_id: str, token: TokenSource
 ) -> Constraint:
     """The organization and project of the address, once this person is known to see them (RES-5, RES-6)."""
-    slug, project = presented.organization_slug or "", presented.project_slug
+    slug, project = presented.organization_slug, presented.project_slug
+    if slug is None:
+        return _ANYWHERE
     place = memberships.recall(user_id, slug, project)
     if place is None:
         place = verify(SentryClient(provider.connections, token, time_s=20), slug, project)
@@ -254,7 +289,7 @@ def _metadata_url(provider: Provider, organization_slug: str | None, project_slu
     return f"{settings.public_origin}{PROTECTED_RESOURCE}{resource.path}{suffix}"
 
 
-def _header(*pairs: tuple[str, str]) -> str:
+def _header(*pairs: tuple[str, str], scheme: str = "Bearer") -> str:
     """One challenge. Values are ours and may not break out of their quotes; one that could is left out."""
     safe = [f'{name}="{value}"' for name, value in pairs if _HEADER_SAFE.fullmatch(value)]
-    return "Bearer " + ", ".join(safe)
+    return f"{scheme} " + ", ".join(safe)

@@ -7,7 +7,6 @@ fault is told to the client by redirect, in our words; what Sentry said goes to 
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from .. import clock
 from ..errors import (
@@ -15,7 +14,6 @@ from ..errors import (
     OAuthError,
     SentryMCPError,
     SentrySignInRefused,
-    SignInEnded,
     SignInProblem,
     UpstreamError,
     new_event_id,
@@ -27,6 +25,7 @@ from .answers import Redirection
 from .authlib_views import ClientView
 from .clients import get_client
 from .code_grant import SignedIn
+from .direct import FixedToken
 from .gate import GatedRequest
 from .membership import verify
 from .provider import Provider
@@ -46,19 +45,6 @@ _SENTENCES = {
 }
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _FixedToken:
-    """The token of somebody whose grant does not exist yet: it cannot be renewed."""
-
-    token: str
-
-    def current(self) -> str:
-        return self.token
-
-    def renew(self, rejected: str) -> str:
-        raise SignInEnded("Sentry rejects the token it has just issued")
 
 
 def callback(provider: Provider, gated: GatedRequest, cookies: Mapping[str, str]) -> Redirection:
@@ -118,7 +104,7 @@ def _check_pair(provider: Provider, approved: Approved, pair: upstream.TokenPair
         raise OAuthError("access_denied", "Sentry gave fewer permissions than were approved.")
     resource = approved.request.resource
     if resource.organization_slug is not None:
-        sentry = SentryClient(provider.connections, _FixedToken(pair.access_token), time_s=20)
+        sentry = SentryClient(provider.connections, FixedToken(pair.access_token), time_s=20)
         verify(sentry, resource.organization_slug, resource.project_slug)
     return pair.user_id
 
