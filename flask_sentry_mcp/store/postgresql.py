@@ -25,6 +25,7 @@ from .sql import MESSAGES, SQLStore
 from .tables import Statement, Statements, schema_version
 
 SCHEMA_LOCK = 0x53454E545259  # any numbers that nobody else takes
+MIGRATION_S = 600.0
 PUBLISH_LOCK = 0x4D4350
 # Besides the snapshot, whose it is: after a failover the new server might come to the same numbers.
 SNAPSHOT = "SELECT concat_ws(' ', pg_current_snapshot(), pg_postmaster_start_time(), inet_server_addr())"
@@ -37,8 +38,10 @@ log = logging.getLogger(__name__)
 class PatientConnection(Connection):
     """Gives up on a server that does not answer for a few seconds, where libpq would wait for ever."""
 
+    patience_s: float | None = None  # None: as everyone
+
     def wait(self, gen: Generator[Any, Any, R], *args: Any, **kwargs: Any) -> R:
-        return super().wait(_not_longer(gen, PATIENCE_S), *args, **kwargs)
+        return super().wait(_not_longer(gen, self.patience_s or PATIENCE_S), *args, **kwargs)
 
 
 class PostgreSQLStore(SQLStore):
@@ -142,7 +145,12 @@ class PostgreSQLStore(SQLStore):
             return
         with connection.transaction():
             execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
+            execute("SET LOCAL statement_timeout = 0")  # a large table may take its time
+            if isinstance(connection, PatientConnection):
+                connection.patience_s = MIGRATION_S
             schema.migrate(execute, self._engine.dialect)
+        if isinstance(connection, PatientConnection):
+            connection.patience_s = None
 
 
 def _connect_patiently(_dialect: Any, _record: Any, args: Any, parameters: dict[str, Any]) -> Connection:

@@ -112,12 +112,12 @@ class SQLiteBench(Bench):
 
     def fill(self, records: int) -> None:
         put = self._statements.put
-        self._connection.execute("PRAGMA cache_size = -1000000")  # while it is filled: ids come in no order
-        self._connection.execute("BEGIN")
-        self._connection.executemany(put.sql, (put.bind(_given(_id(number))) for number in range(records)))
-        self._connection.execute("COMMIT")
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        self._connection.execute("PRAGMA cache_size = -2000")
+        with closing(sqlite3.connect(self._path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA cache_size = -1000000")  # ids come in no order
+            connection.execute("BEGIN")
+            connection.executemany(put.sql, (put.bind(_given(_id(number))) for number in range(records)))
+            connection.execute("COMMIT")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def driver(self, operation: str, id: str) -> Call:
         statement: Statement = getattr(self._statements, operation)
