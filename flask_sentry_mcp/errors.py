@@ -291,6 +291,16 @@ class SentrySignInRefused(UpstreamError):
         self.error = error
 
 
+class MembershipUnknown(UpstreamError):
+    """Whether the person may see the place could not be found out (503): a check that fails is never a yes (RES-6)."""
+
+    code, http_status = "temporarily_unavailable", 503
+    public = "Sentry cannot be asked at the moment whether you have access to this. Try again shortly."
+
+    def __init__(self, detail: str = "", *, retry_after_s: int | None = None) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s or 5)
+
+
 # -- OAuth --------------------------------------------------------------------------------------------------------
 
 

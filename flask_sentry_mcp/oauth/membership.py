@@ -9,7 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from .. import clock
-from ..errors import NoAccess, SentryFailed, SentryRefused
+from ..errors import ForbiddenRegion, MembershipUnknown, NoAccess, SentryRefused, UpstreamError
 from ..sentry.account import list_organizations
 from ..sentry.client import SentryClient
 from ..sentry.projects import get_project
@@ -17,6 +17,7 @@ from ..sentry.projects import get_project
 FRESH_S = 900.0
 REMEMBERED = 10_000
 _PAGE = 100
+_NOT_THERE = frozenset({301, 302, 403, 404})  # hidden, unknown, or renamed since
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,20 @@ class Place:
 def verify(sentry: SentryClient, organization_slug: str, project_slug: str | None) -> Place:
     """The place, if this person's own list has the organization and they can see the project.
 
-    Raises: NoAccess; SignInEnded, UpstreamError when it cannot be known.
+    Raises: NoAccess; SignInEnded; MembershipUnknown when it cannot be found out.
     """
+    try:
+        return _found(sentry, organization_slug, project_slug)
+    except (UpstreamError, ForbiddenRegion) as error:
+        raise MembershipUnknown(str(error), retry_after_s=error.retry_after_s) from error
+
+
+def _found(sentry: SentryClient, organization_slug: str, project_slug: str | None) -> Place:
     listed = list_organizations(sentry, query=organization_slug, limit=_PAGE)
     found = next((one for one in listed.found if one.get("slug") == organization_slug), None)
     if found is None:
         if listed.silent:
-            raise SentryFailed("a region that may hold the organization did not answer")
+            raise MembershipUnknown("a region that may hold the organization did not answer")
         raise NoAccess("not in the person's list of organizations")
     links = found.get("links")
     region_url = (links.get("regionUrl") or None) if isinstance(links, dict) else None
@@ -45,6 +53,8 @@ def verify(sentry: SentryClient, organization_slug: str, project_slug: str | Non
         try:
             project = get_project(sentry, organization_slug, project_slug, region_url=region_url)
         except SentryRefused as error:
+            if error.status not in _NOT_THERE:
+                raise
             raise NoAccess(f"project: Sentry {error.status}") from error
         if project.get("slug") != project_slug:
             raise NoAccess("the project answers to another slug")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_mcp import clock
-from flask_sentry_mcp.errors import NoAccess, SentryMCPError
+from flask_sentry_mcp.errors import MembershipUnknown, NoAccess
 from flask_sentry_mcp.oauth.membership import Memberships, Place
 from tests.oauth.flow import MCP, Flow
 
@@ -33,6 +33,15 @@ def test_a_project_of_another_team_is_refused(flow: Flow) -> None:
 
     with pytest.raises(NoAccess):
         flow.context(token, "Aurora-Labs", closed)
+
+
+def test_a_project_that_was_renamed_is_not_at_its_old_address(flow: Flow) -> None:
+    """RES-5: the constraint is what the address says, or nothing."""
+    token = flow.sign_in(resource=MCP)["access_token"]
+    former = next(slug for one in flow.sandbox.world.projects for slug in one.former_slugs)
+
+    with pytest.raises(NoAccess):
+        flow.context(token, "northwind", former)
 
 
 def test_membership_is_asked_again_after_a_quarter_of_an_hour(flow: Flow) -> None:
@@ -71,16 +80,19 @@ def test_a_no_is_not_remembered(flow: Flow) -> None:
     assert flow.context(token, "northwind")
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"drop": True}, {"status": 200, "html": True}])
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"drop": True}, {"status": 200, "html": True}, {"status": 403}, {"status": 302}]
+)
 def test_a_check_that_fails_is_not_a_yes(flow: Flow, fault: dict[str, Any]) -> None:
-    """RES-6: 5xx, never "allowed"; and never a "no" either."""
+    """RES-6: 503, never "allowed"; and never a "no" either."""
     token = flow.sign_in(resource=MCP)["access_token"]
     flow.sandbox.faults.add(path="organizations/*", **fault)
 
-    with pytest.raises(SentryMCPError) as caught:
+    with pytest.raises(MembershipUnknown) as caught:
         flow.context(token, "northwind")
 
-    assert caught.value.http_status in (502, 503)
+    assert caught.value.http_status == 503
+    assert caught.value.retry_after_s
 
 
 def test_a_region_that_is_silent_leaves_the_question_open(flow: Flow) -> None:
@@ -89,10 +101,8 @@ def test_a_region_that_is_silent_leaves_the_question_open(flow: Flow) -> None:
     flow.sandbox.faults.add(path="organizations/*", region="de", status=500)
 
     assert flow.context(token, "northwind")
-    with pytest.raises(SentryMCPError) as caught:
+    with pytest.raises(MembershipUnknown):
         flow.context(token, "Aurora-Labs")
-
-    assert caught.value.http_status == 502
 
 
 def test_one_persons_membership_is_not_anothers(flow: Flow) -> None:
