@@ -73,6 +73,9 @@ class Exchange(Protocol):
     def is_cancelled(self) -> bool:
         """Whether the client has given up on this call."""
 
+    def continue_as_task(self) -> None:
+        """Go on as a task, where the client knows tasks."""
+
     def detach(self, retry_ms: int) -> None:
         """Let the client hang up and come back for the result, where its version knows how to."""
 
@@ -109,6 +112,9 @@ class Silent:
     def is_cancelled(self) -> bool:
         """Never."""
         return False
+
+    def continue_as_task(self) -> None:
+        """There is nobody to ask after it."""
 
     def detach(self, retry_ms: int) -> None:
         """There is nobody to come back."""
@@ -214,6 +220,13 @@ class Context:
     def can_ask(self, capability: str) -> bool:
         """Whether the client can be asked for ``elicitation``, ``elicitation.url``, ``sampling`` or ``roots``."""
         return self.exchange.can(capability)
+
+    def continue_as_task(self) -> None:
+        """Of a tool with ``task_from_start=False``: all questions are asked, the rest is long work.
+
+        To a client that knows tasks, this run ends here, and the task runs from its start with the answers at hand.
+        """
+        self.exchange.continue_as_task()
 
     @property
     def is_cancelled(self) -> bool:

@@ -15,10 +15,10 @@ from ..errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from . import content
+from . import content, tasks
 from .call import Call, Outcome, complete, complete_text, log, object_in, text_in, unexpected
 from .era import check_parameters
-from .exchange import Cancelled, Conversation, InputRequired
+from .exchange import BecomesTask, Cancelled, Conversation, InputRequired
 from .gateway import Gateway
 from .messages import INTERNAL_ERROR, INVALID_PARAMS
 from .prompt import prompt_result
@@ -48,7 +48,41 @@ def call_tool(call: Call) -> Outcome:
         return complete(call, content.error_result("The tool did not finish in time."))
 
     work = partial(_watched, call, seen, arguments, at)
-    return run(call, work, answers=at.answers, timeout_s=tool.timeout_s, on_timeout=too_late)
+    if tool.task is None or not call.terms.modern or call.server.memory is None:
+        return run(call, work, answers=at.answers, timeout_s=tool.timeout_s, on_timeout=too_late)
+    return _call_as_task(call, seen, arguments, at, work, too_late)
+
+
+def _call_as_task(
+    call: Call,
+    seen: VisibleTool,
+    arguments: dict[str, Any],
+    at: Round,
+    work: Callable[[Conversation], bytes],
+    too_late: Callable[[], bytes],
+) -> Outcome:
+    """A call of a tool for long work: a task for a client that knows them, at once or when the tool says so."""
+    tool = seen.tool
+    if tool.task == "required":
+        tasks.require(call.terms)
+    declared = tasks.declared_by(call.terms)
+    if declared and tool.task_from_start:
+        try:
+            seen.keywords(call.context, arguments)
+        except SentryMCPError as error:
+            return complete(call, content.error_result(error.public))
+        return tasks.begin(call, work, at.answers)
+    try:
+        return run(
+            call,
+            work,
+            answers=at.answers,
+            timeout_s=tool.timeout_s,
+            on_timeout=too_late,
+            may_become_task=declared,
+        )
+    except BecomesTask:
+        return tasks.begin(call, work, at.answers)
 
 
 def _watched(call: Call, seen: VisibleTool, arguments: dict[str, Any], at: Round, talk: Conversation) -> bytes:
@@ -65,6 +99,9 @@ def _watched(call: Call, seen: VisibleTool, arguments: dict[str, Any], at: Round
         raise
     except Cancelled:
         outcome = "cancelled"
+        raise
+    except BecomesTask:
+        outcome = "task"
         raise
     finally:
         _tell(call, seen, outcome, (time.perf_counter() - started) * 1000)

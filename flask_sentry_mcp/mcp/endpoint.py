@@ -13,16 +13,16 @@ from ..errors import SentryMCPError, StoreUnavailable
 from ..security.limits import Limits
 from ..security.origin import OriginRule
 from ..skills import SKILLS, Skill
-from .era import SERVER_INFO_KEY
+from .era import CHANGES, SERVER_INFO_KEY
 from .messages import encode
 from .seal import Seal
 from .sessions import Memory, Sessions
 from .streams import Places
+from .tasks import EXTENSION, Tasks
 from .tool import Toolbox
 from .visible import Views
 
 log = logging.getLogger("flask_sentry_mcp")
-CHANGES = "mcp-changes"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,7 @@ class Server:
         self.workers = threading.BoundedSemaphore(endpoint.workers)
         self.memory = endpoint.store
         self._sessions = None if endpoint.store is None else Sessions(endpoint.store)
+        self._tasks = None if endpoint.store is None else Tasks(endpoint.store)
         if endpoint.store is not None:
             endpoint.toolbox.watch(self.list_changed)
 
@@ -97,6 +98,13 @@ class Server:
             raise LookupError("this endpoint has no store")
         return self._sessions
 
+    @property
+    def tasks(self) -> Tasks:
+        """The tasks. Raises LookupError when there is no store to keep them."""
+        if self._tasks is None:
+            raise LookupError("this endpoint has no store")
+        return self._tasks
+
     def capabilities(self) -> dict[str, Any]:
         """What this server can do, as both eras announce it."""
         toolbox, tells = self.endpoint.toolbox, self.memory is not None
@@ -111,6 +119,11 @@ class Server:
         if tells:
             offered["logging"] = {}
         return offered
+
+    def extensions(self) -> dict[str, Any]:
+        """The extensions of 2026-07-28 that this server knows."""
+        has_tasks = self.memory is not None and any(tool.task for tool in self.endpoint.toolbox.tools.values())
+        return {"extensions": {EXTENSION: {}}} if has_tasks else {}
 
     def list_changed(self, kind: str) -> None:
         """Tell all clients that listen, at all workers, that the ``tools``, ``prompts`` or ``resources`` changed."""

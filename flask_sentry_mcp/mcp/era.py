@@ -26,6 +26,9 @@ VERSION_KEY, CAPABILITIES_KEY = META + "protocolVersion", META + "clientCapabili
 LOG_LEVEL_KEY, SERVER_INFO_KEY = META + "logLevel", META + "serverInfo"
 LOG_LEVELS = ("debug", "info", "notice", "warning", "error", "critical", "alert", "emergency")
 
+CHANGES = "mcp-changes"
+"""The channel of the store on which all workers hear of changes."""
+
 NAMED_BY = {
     "tools/call": "name",
     "prompts/get": "name",

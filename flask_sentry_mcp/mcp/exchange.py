@@ -30,6 +30,10 @@ class InputRequired(BaseException):
         self.questions = questions
 
 
+class BecomesTask(BaseException):
+    """The tool has asked all it needs, and goes on as a task. No ``Exception``, as above."""
+
+
 class Cancelled(BaseException):
     """The client gave up while the tool waited for its answer. No ``Exception``, as above."""
 
@@ -105,6 +109,9 @@ class Conversation:
         """Each era in its own way."""
         raise NotImplementedError
 
+    def continue_as_task(self) -> None:
+        """Only where the client knows tasks."""
+
     def detach(self, retry_ms: int) -> None:
         """Only where a client can come back."""
 
@@ -118,10 +125,13 @@ class Replay(Conversation):
         answers: Mapping[str, Any],
         emit: Emit | None = None,
         is_cancelled: Callable[[], bool] = bool,
+        *,
+        may_become_task: bool = False,
     ) -> None:
         super().__init__(terms, emit)
         self._answers = answers
         self._is_cancelled = is_cancelled
+        self._may_become_task = may_become_task
 
     def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
         """The answers if all are there, else the end of this run.
@@ -131,15 +141,15 @@ class Replay(Conversation):
         missing = {key: question for key, question in questions.items() if key not in self._answers}
         unable = [question.capability for question in missing.values() if not self.can(question.capability)]
         if unable:
-            raise ProtocolError(MISSING_CAPABILITY, CANNOT_ASK, data={"requiredCapabilities": _as_capabilities(unable)})
+            raise ProtocolError(MISSING_CAPABILITY, CANNOT_ASK, data={"requiredCapabilities": as_capabilities(unable)})
         if missing:
             raise InputRequired(missing)
-        try:
-            return {key: question.read(_object(self._answers[key])) for key, question in questions.items()}
-        except BadAnswer:
-            raise ProtocolError(
-                INVALID_PARAMS, "The answer to a question has not the form that was asked for."
-            ) from None
+        return read_answers(questions, self._answers)
+
+    def continue_as_task(self) -> None:
+        """End this run, if the client was promised nothing else: the task runs again from its start."""
+        if self._may_become_task:
+            raise BecomesTask
 
     def is_cancelled(self) -> bool:
         """Whether the client closed the stream of this call."""
@@ -225,13 +235,21 @@ class Dialogue(Conversation):
             self._hang_up(retry_ms)
 
 
+def read_answers(questions: Mapping[str, Question], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """What the *answers* mean. Raises ProtocolError (-32602) for one of the wrong form."""
+    try:
+        return {key: question.read(_object(answers[key])) for key, question in questions.items()}
+    except BadAnswer:
+        raise ProtocolError(INVALID_PARAMS, "An answer has not the form that was asked for.") from None
+
+
 def _object(answer: Any) -> Mapping[str, Any]:
     if not isinstance(answer, dict):
         raise BadAnswer("an answer is an object")
     return answer
 
 
-def _as_capabilities(names: Sequence[str]) -> dict[str, Any]:
+def as_capabilities(names: Sequence[str]) -> dict[str, Any]:
     """``["elicitation.url"]`` as the protocol writes it: ``{"elicitation": {"url": {}}}``."""
     capabilities: dict[str, Any] = {}
     for name in names:

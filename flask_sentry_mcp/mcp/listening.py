@@ -12,9 +12,10 @@ from typing import Any
 
 from ..context import Presented
 from ..errors import BadTransport, ProtocolError, SentryMCPError
+from . import tasks
 from .call import Call, log
-from .endpoint import CHANGES, Server
-from .era import META
+from .endpoint import Server
+from .era import CHANGES, META
 from .messages import INVALID_PARAMS, METHOD_NOT_FOUND, encode, result_message
 from .sessions import MOST_SUBSCRIPTIONS, Session
 from .streams import KEEP_ALIVE, KEEP_ALIVE_S, LIFE_S, Stream, frame
@@ -35,6 +36,7 @@ def listen(call: Call) -> Stream:
     honoured = _honoured(call, wanted)
     kinds = {kind for name, kind in _LISTS.items() if honoured.get(name)}
     uris = frozenset(honoured.get("resourceSubscriptions", ()))
+    task_ids = frozenset(honoured.get("taskIds", ()))
     tag = {"_meta": {_SUBSCRIPTION_KEY: request.id}}
 
     def frames(after: int) -> Iterator[bytes]:
@@ -47,6 +49,9 @@ def listen(call: Call) -> Stream:
                 yield frame(_notification(f"notifications/{change['list']}/list_changed", tag))
             elif change.get("uri") in uris:
                 yield frame(_notification("notifications/resources/updated", {"uri": change["uri"], **tag}))
+            elif change.get("task") in task_ids:
+                task = tasks.told(server, change["task"], call.context.grant_id)
+                yield KEEP_ALIVE if task is None else frame(_notification("notifications/tasks", task | tag))
         ended = {"resultType": "complete", **tag}
         yield frame(result_message(request.id, encode(ended)))
 
@@ -97,15 +102,24 @@ def _honoured(call: Call, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The part of what is wanted that this server tells of, and that this caller may see."""
     offered = call.server.capabilities()
     honoured: dict[str, Any] = {name: True for name, kind in _LISTS.items() if wanted.get(name) and kind in offered}
-    uris = wanted.get("resourceSubscriptions")
-    if uris is None:
-        return honoured
-    if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris) or len(uris) > MOST_SUBSCRIPTIONS:
-        raise ProtocolError(INVALID_PARAMS, "resourceSubscriptions is a list of at most 100 addresses.", status=200)
-    if "resources" in offered:
+    if (task_ids := _texts(wanted, "taskIds")) is not None:
+        tasks.require(call.terms)
+        own = [id for id in task_ids if tasks.told(call.server, id, call.context.grant_id) is not None]
+        honoured |= {"taskIds": own} if call.server.extensions() else {}
+    uris = _texts(wanted, "resourceSubscriptions")
+    if uris is not None and "resources" in offered:
         views = call.server.views
         honoured["resourceSubscriptions"] = [uri for uri in uris if views.resource(call.context, uri)[0] is not None]
     return honoured
+
+
+def _texts(wanted: Mapping[str, Any], name: str) -> list[str] | None:
+    given = wanted.get(name)
+    if given is None:
+        return None
+    if not isinstance(given, list) or not all(isinstance(one, str) for one in given) or len(given) > MOST_SUBSCRIPTIONS:
+        raise ProtocolError(INVALID_PARAMS, f"{name} is a list of at most 100 texts.", status=200)
+    return given
 
 
 def _now(server: Server) -> int:

@@ -24,6 +24,7 @@ from .listening import listen
 from .messages import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Id, Request
 from .sessions import Session
 from .streams import Stream
+from .tasks import cancel_task, get_task, update_task
 
 LIST_TTL_MS, DISCOVERY_TTL_MS = 300_000, 3_600_000
 
@@ -138,6 +139,8 @@ def initialize(call: Call) -> Outcome:
 
 def _introduction(call: Call) -> dict[str, Any]:
     members: dict[str, Any] = {"capabilities": call.server.capabilities()}
+    if call.terms.modern:
+        members["capabilities"] |= call.server.extensions()
     if call.server.endpoint.instructions:
         members["instructions"] = call.server.endpoint.instructions
     return members
@@ -165,6 +168,13 @@ def list_offers(kind: str, call: Call) -> Outcome:
 def offered_only(capability: str, method: Method, call: Call) -> Outcome:
     """*method*, where the server has the *capability* that it belongs to."""
     _require(call, capability)
+    return method(call)
+
+
+def with_tasks(method: Method, call: Call) -> Outcome:
+    """*method*, where the server has tasks at all."""
+    if not call.server.extensions():
+        raise ProtocolError(METHOD_NOT_FOUND, "There is no such method in this version.", status=404)
     return method(call)
 
 
@@ -212,7 +222,14 @@ _BOTH: Mapping[str, Method] = {
     "resources/read": partial(offered_only, "resources", read_resource),
     "completion/complete": partial(offered_only, "completions", complete_argument),
 }
-MODERN_METHODS: Mapping[str, Method] = {**_BOTH, "server/discover": discover, "subscriptions/listen": listen}
+MODERN_METHODS: Mapping[str, Method] = {
+    **_BOTH,
+    "server/discover": discover,
+    "subscriptions/listen": listen,
+    "tasks/get": partial(with_tasks, get_task),
+    "tasks/update": partial(with_tasks, update_task),
+    "tasks/cancel": partial(with_tasks, cancel_task),
+}
 LEGACY_METHODS: Mapping[str, Method] = {
     **_BOTH,
     "initialize": initialize,

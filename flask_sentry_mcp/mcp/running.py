@@ -43,6 +43,7 @@ def run(
     answers: dict[str, Any],
     timeout_s: float | None = None,
     on_timeout: Callable[[], bytes] = bytes,
+    may_become_task: bool = False,
 ) -> bytes | Stream:
     """The encoded result of *work*, or a stream that ends with it.
 
@@ -50,8 +51,10 @@ def run(
     where the call runs beside) *on_timeout* gives the result, and the work is told that it is cancelled.
     """
     if timeout_s is None and not _may_say_something(call):
-        return work(Replay(call.terms, answers) if call.terms.modern else Dialogue(call.terms, None))
-    return _Running(call, work, answers, timeout_s, on_timeout).outcome()
+        if call.terms.modern:
+            return work(Replay(call.terms, answers, may_become_task=may_become_task))
+        return work(Dialogue(call.terms, None))
+    return _Running(call, work, answers, timeout_s, on_timeout, may_become_task).outcome()
 
 
 def _may_say_something(call: Call) -> bool:
@@ -71,6 +74,7 @@ class _Running:
         answers: dict[str, Any],
         timeout_s: float | None,
         on_timeout: Callable[[], bytes],
+        may_become_task: bool,
     ) -> None:
         self._call, self._work, self._on_timeout = call, work, on_timeout
         self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
@@ -82,7 +86,9 @@ class _Running:
         self._leave: Callable[[], None] | None = None
         self._conversation: Conversation
         if call.terms.modern:
-            self._conversation = Replay(call.terms, answers, self._emit, lambda: self._cancelled)
+            self._conversation = Replay(
+                call.terms, answers, self._emit, lambda: self._cancelled, may_become_task=may_become_task
+            )
         else:
             self._conversation = Dialogue(
                 call.terms,

@@ -43,6 +43,8 @@ class Tool(Offer):
     limit: str | None = None
     listed: bool = True
     runs_others: bool = False
+    task: str | None = None
+    task_from_start: bool = True
 
     def listing(self, input_schema: Mapping[str, Any]) -> dict[str, Any]:
         """The tool's entry in ``tools/list``, with *input_schema* as this caller sees it."""
@@ -112,6 +114,8 @@ class Toolbox:
         listed: bool = True,
         runs_others: bool = False,
         hidden_by: Collection[str] = (),
+        task: str | None = None,
+        task_from_start: bool = True,
     ) -> Callable[[Handler], Handler]:
         """A decorator that records a function as a tool and hands it back unchanged.
 
@@ -119,7 +123,9 @@ class Toolbox:
         The function is called as ``function(ctx, **arguments)``; its name and docstring are the tool's. *reads_only*
         has no default, and a tool that writes must say whether it is *destructive*: no tool is safe by accident.
         *output* is a marshmallow schema or a dataclass: the result is checked against it. *limit* (``"10/minute"``) is
-        counted per grant, *timeout_s* ends the wait for a call.
+        counted per grant, *timeout_s* ends the wait for a call. *task* is for long work: ``optional`` (a client that
+        knows tasks gets one, any other waits) or ``required``; with *task_from_start* off the tool first asks its
+        questions and then calls ``ctx.continue_as_task()``.
 
         Raises: TypeError or ValueError, at declaration, for what cannot work.
         """
@@ -146,6 +152,8 @@ class Toolbox:
                     limit=limit,
                     listed=listed,
                     runs_others=runs_others,
+                    task=task,
+                    task_from_start=task_from_start,
                 )
             )
             return handler
@@ -320,5 +328,7 @@ def _is_destructive(reads_only: bool, destructive: bool | None) -> bool:
 def _check_tool(tool: Tool) -> None:
     if tool.limit is not None and not _RULE.fullmatch(tool.limit):
         raise ValueError(f"the limit of {tool.name} must look like 10/minute (second, minute, hour or day)")
+    if tool.task not in (None, "optional", "required"):
+        raise ValueError(f"the task of {tool.name} is optional, required or None")
     if tool.timeout_s is not None and not tool.timeout_s > 0:
         raise ValueError(f"the timeout of {tool.name} must be more than 0 seconds")

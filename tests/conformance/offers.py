@@ -8,7 +8,7 @@ from typing import Any
 from marshmallow import fields, validate
 
 from flask_sentry_mcp.context import Context
-from flask_sentry_mcp.errors import ToolFailed
+from flask_sentry_mcp.errors import ProtocolError, ToolFailed
 from flask_sentry_mcp.mcp.content import Audio, EmbeddedResource, Image, Text
 from flask_sentry_mcp.mcp.prompt import Message
 from flask_sentry_mcp.mcp.questions import Elicit, Roots, Sample
@@ -54,6 +54,7 @@ def offers() -> Toolbox:
     _add_talking_tools(toolbox)
     _add_asking_tools(toolbox)
     _add_rounds(toolbox)
+    _add_tasks(toolbox)
     _add_changes(toolbox)
     _add_resources(toolbox)
     _add_prompts(toolbox)
@@ -242,6 +243,57 @@ def _add_rounds(toolbox: Toolbox) -> None:
         if ctx.can_ask("sampling"):
             return _text_of(ctx.sample("Say hello.", max_tokens=50, key="greeting"))
         return _name(ctx.elicit("What is your name?", NAME_FORM, key="user_name"))
+
+
+def _add_tasks(toolbox: Toolbox) -> None:
+    @toolbox.tool({"name": fields.Str(required=True)}, reads_only=True)
+    def greet(ctx: Context, *, name: str) -> str:
+        """Greet at once; never a task."""
+        return f"Hello, {name}!"
+
+    @toolbox.tool(
+        {"seconds": fields.Float(load_default=1.0), "label": fields.Str(load_default="")},
+        reads_only=True,
+        task="optional",
+    )
+    def slow_compute(ctx: Context, *, seconds: float, label: str) -> str:
+        """Compute for a while, unless cancelled."""
+        ends = time.monotonic() + seconds
+        while time.monotonic() < ends and not ctx.is_cancelled:
+            time.sleep(min(0.05, max(0.0, ends - time.monotonic())))
+        return f"Computed {label} for {seconds} s."
+
+    @toolbox.tool(reads_only=True, task="required")
+    def failing_job(ctx: Context) -> str:
+        """Fail after a second, in a way that the model may react to."""
+        time.sleep(1)
+        raise ToolFailed("The job failed.")
+
+    @toolbox.tool(reads_only=True, task="required")
+    def protocol_error_job(ctx: Context) -> str:
+        """Fail in a way of the protocol."""
+        raise ProtocolError(-32603, "The job broke the protocol.")
+
+    @toolbox.tool({"filename": fields.Str(required=True)}, reads_only=False, destructive=True, task="required")
+    def confirm_delete(ctx: Context, *, filename: str) -> str:
+        """Delete a file, once the person agrees."""
+        answer = ctx.elicit(f"Delete {filename}?", {"confirm": fields.Bool(required=True)}, key="confirm")
+        agreed = answer.action == "accept" and (answer.content or {}).get("confirm")
+        return f"Deleted {filename}." if agreed else f"Kept {filename}."
+
+    @toolbox.tool(reads_only=True, task="required")
+    def multi_input(ctx: Context) -> str:
+        """Ask two things at once."""
+        form = {"name": fields.Str(load_default=""), "confirm": fields.Bool(load_default=False)}
+        answers = ctx.ask(first=Elicit("First?", form), second=Elicit("Second?", form))
+        return f"{_name(answers['first'])}, {_name(answers['second'])}"
+
+    @toolbox.tool(reads_only=True, task="required", task_from_start=False)
+    def test_tool_with_task(ctx: Context) -> str:
+        """Ask for a name, then work on as a task."""
+        name = _name(ctx.elicit("What is your name?", NAME_FORM, key="user_name"))
+        ctx.continue_as_task()
+        return f"Worked for {name}."
 
 
 def _add_changes(toolbox: Toolbox) -> None:
