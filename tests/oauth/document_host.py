@@ -77,7 +77,7 @@ class DocumentHost:
 @contextmanager
 def document_host(directory: Path, name: str = HOST) -> Iterator[DocumentHost]:
     """A host with a certificate for *name*, which whoever trusts ``ca_certs`` accepts."""
-    certificate, key = _certificate(directory, name)
+    certificate, key = certificate_for(directory, name)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -115,7 +115,8 @@ def _answer(plain: socket.socket, context: ssl.SSLContext, host: DocumentHost) -
             return  # the client hung up, as it should in many of the tests
 
 
-def _certificate(directory: Path, name: str) -> tuple[Path, Path]:
+def certificate_for(directory: Path, name: str) -> tuple[Path, Path]:
+    """Files with a certificate for *name*, signed by itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
