@@ -2,10 +2,10 @@
 
 import json
 
-from ..security.untrusted import fence
+from ..security.untrusted import fence, quoted
 from . import stack
 from .events import entry_of
-from .pieces import Json, answer, as_map, as_maps, facts, iso, section, word
+from .pieces import Json, answer, as_map, as_maps, facts, identifier, iso, section, word
 
 MESSAGE_LIMIT, DATA_LIMIT = 120, 200
 TRAIL_LIMIT = 24_000
@@ -42,8 +42,8 @@ def thread(issue_id: str, event: Json, wanted: int | str | None) -> str:
     if chosen is None:
         return answer(title, head, reason, table)
     selected = facts(
-        ("Thread", f"{word(chosen.get('id'))} {stack.thread_name(chosen)}: {reason}"),
-        ("State", word(chosen["state"]) if chosen.get("state") else None),
+        ("Thread", f"{identifier(chosen.get('id'))} {stack.thread_name(chosen)}: {reason}"),
+        ("State", quoted(chosen["state"], 40) if chosen.get("state") else None),
         ("Flags", ", ".join(flag for flag in ("crashed", "current") if chosen.get(flag)) or None),
     )
     frames = stack.thread_stack(chosen, platform, whole=True)
@@ -53,7 +53,7 @@ def thread(issue_id: str, event: Json, wanted: int | str | None) -> str:
 
 
 def event_id(event: Json) -> str:
-    return word(event.get("eventID") or event.get("id") or "unknown")
+    return identifier(event.get("eventID") or event.get("id") or "unknown")
 
 
 def _of_exception(thread: Json, raised: list[Json], platform: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from ..security.untrusted import fence, quoted
 from . import stack
 from .evidence import evidence
-from .pieces import Json, as_map, as_maps, facts, iso, section, word
+from .pieces import Json, as_map, as_maps, facts, identifier, iso, section, word
 
 TAGS_SHOWN = 60
 KNOWN_TYPES = frozenset({"error", "default", "transaction", "generic", "csp"})
@@ -41,7 +41,7 @@ def event_sections(event: Json, *, trace: Iterable[Any] = (), thread_hint: str =
     head = section(
         "Event",
         facts(
-            ("Event ID", word(event.get("eventID") or event.get("id") or "unknown")),
+            ("Event ID", identifier(event.get("eventID") or event.get("id") or "unknown")),
             ("Type", word(kind)),
             ("Occurred", iso(event.get("dateCreated"))),
             ("Message", _message(event)),
@@ -86,7 +86,7 @@ def _stack(event: Json, platform: str, more: str) -> str:
     frames = stack.thread_stack(crashed, platform, more=more) if crashed else ""
     return "\n\n".join(
         part
-        for part in (told, frames and f"Thread {word((crashed or {}).get('id'))}, which crashed:\n{frames}")
+        for part in (told, frames and f"Thread {identifier((crashed or {}).get('id'))}, which crashed:\n{frames}")
         if part
     )
 

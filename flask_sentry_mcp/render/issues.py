@@ -6,7 +6,23 @@ from typing import Any
 
 from ..security.untrusted import quoted
 from .events import event_sections, parts_of
-from .pieces import Json, actor, ago, answer, as_map, as_maps, bullets, facts, iso, name, number, plural, section, word
+from .pieces import (
+    Json,
+    actor,
+    ago,
+    answer,
+    as_map,
+    as_maps,
+    bullets,
+    facts,
+    identifier,
+    iso,
+    name,
+    number,
+    plural,
+    section,
+    word,
+)
 
 _LABELS = ((0.76, "super_high"), (0.66, "high"), (0.4, "medium"), (0.25, "low"))
 CONVERSATION = "gen_ai.conversation.id"
@@ -158,7 +174,7 @@ def _seen(issue: Json, when: str, release: str) -> str | None:
 
 def _replays(ids: Sequence[str]) -> str:
     known = list(dict.fromkeys(one.replace("-", "") for one in ids))
-    return bullets(word(one) for one in known[:6])
+    return bullets(identifier(one) for one in known[:6])
 
 
 def _seer(run: Json | None) -> str:
@@ -185,7 +201,7 @@ def root_cause(run: Json) -> str | None:
 
 def _external(links: Sequence[Any]) -> str:
     return bullets(
-        f"{word(one.get('serviceType') or 'link')} "
+        f"{quoted(one.get('serviceType') or 'link', 40)} "
         f"{quoted(one.get('displayName') or '', 80)} {quoted(one.get('webUrl') or '')}"
         for one in as_maps(list(links))[:20]
     )
@@ -198,8 +214,8 @@ def _notes(about: Details, trace_id: str | None, threads: int) -> list[str]:
     if threads > 1 and "get_event_stacktrace" in about.tools:
         notes.append("get_event_stacktrace shows the stack of another thread.")
     if trace_id and "get_trace_details" in about.tools:
-        notes.append(f"get_trace_details shows the whole request: traceId {word(trace_id)}.")
-    ids = [word(one[CONVERSATION]) for one in as_maps(list(about.conversations)) if one.get(CONVERSATION)]
+        notes.append(f"get_trace_details shows the whole request: traceId {identifier(trace_id)}.")
+    ids = [quoted(one[CONVERSATION], 100) for one in as_maps(list(about.conversations)) if one.get(CONVERSATION)]
     if ids:
         notes.append(f"AI conversations in this trace: {', '.join(dict.fromkeys(ids))}.")
     return notes

@@ -12,6 +12,7 @@ Json = Mapping[str, Any]
 ANSWER_LIMIT = 40_000
 """Characters of one answer, about 10,000 tokens. What is beyond it is named, not shown."""
 
+_IDENTIFIER = re.compile(r"[0-9a-fA-F-]{1,64}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,99}")
 
 
@@ -26,9 +27,15 @@ def as_maps(value: object) -> list[Json]:
 
 
 def word(value: object) -> str:
-    """A name or state that Sentry made (slug, status, ID), as it is; anything longer or stranger is quoted."""
+    """What Sentry itself made (a slug, a status, a short ID), as it is; anything longer or stranger is quoted."""
     text = str(value)
     return text if _WORD.fullmatch(text) else quoted(text, 100)
+
+
+def identifier(value: object) -> str:
+    """An ID of digits and hexadecimal letters, as it is; what senders have put in its place is quoted."""
+    text = str(value)
+    return text if _IDENTIFIER.fullmatch(text) else quoted(text, 100)
 
 
 def name(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..security.untrusted import quoted
-from .pieces import Json, answer, as_map, as_maps, bullets, facts, iso, name, plural, word
+from .pieces import Json, answer, as_map, as_maps, bullets, facts, identifier, iso, name, plural, word
 
 
 def release_list(organization: str, releases: Sequence[Any], *, more: bool) -> str:
@@ -35,9 +35,13 @@ def _line(one: Json) -> str:
         f"deployed to {quoted(deploy.get('environment') or '?', 60)} {iso(deploy.get('dateFinished')) or ''}".strip()
         if deploy
         else None,
-        f"last commit {word(str(commit['id'])[:12])} {quoted(str(commit.get('message')).partition(chr(10))[0], 120)}"
-        if commit.get("id")
-        else None,
+        _commit(commit) if commit.get("id") else None,
         f"by {name(author.get('name') or author.get('email'))}" if author else None,
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _commit(commit: Json) -> str:
+    """The first line of its message."""
+    told = str(commit.get("message") or "").partition("\n")[0]
+    return f"last commit {identifier(str(commit['id'])[:12])} {quoted(told, 120)}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..security.untrusted import clean, fence, quoted
-from .pieces import Json, answer, as_map, as_maps, bullets, duration, iso, number, plural, section, word
+from .pieces import Json, answer, as_map, as_maps, bullets, duration, identifier, iso, number, plural, section, word
 
 VALUE_LIMIT, ITEMS = 200, 20
 ROWS_LIMIT = 30_000
@@ -97,10 +97,10 @@ def _replay(position: int, one: Json, link: Callable[[str], str]) -> str:
         quoted(f"{browser.get('name')} {browser.get('version') or ''}", 60) if browser.get("name") else None,
         f"pages {', '.join(urls)}" if urls else None,
         f"release {quoted(one['releases'][0], 80)}" if one.get("releases") else None,
-        f"trace {word(traces[0])}" + (f" (+{len(traces) - 1})" if len(traces) > 1 else "") if traces else None,
+        f"trace {identifier(traces[0])}" + (f" (+{len(traces) - 1})" if len(traces) > 1 else "") if traces else None,
         "archived" if one.get("is_archived") else None,
     ]
-    return f"{position}. [{word(number_)}]({link(number_)}) {' · '.join(part for part in parts if part)}"
+    return f"{position}. [{identifier(number_)}]({link(number_)}) {' · '.join(part for part in parts if part)}"
 
 
 # -- one row --------------------------------------------------------------------------------------------------------

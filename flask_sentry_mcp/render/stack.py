@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..security.untrusted import fence, quoted
-from .pieces import Json, as_map, as_maps, number, word
+from .pieces import Json, as_map, as_maps, identifier, number
 
 VALUE_LIMIT = 80
 AROUND = 3
@@ -59,7 +59,15 @@ def thread_table(threads: object) -> str:
         flags = " ".join(flag for flag in ("crashed", "current") if one.get(flag)) or "-"
         frames = len(as_maps(as_map(one.get("stacktrace")).get("frames")))
         rows.append(
-            " | ".join((word(one.get("id")), thread_name(one), word(one.get("state") or "-"), flags, str(frames)))
+            " | ".join(
+                (
+                    identifier(one.get("id")),
+                    thread_name(one),
+                    quoted(one["state"], 40).replace("|", "/") if one.get("state") else "-",
+                    flags,
+                    str(frames),
+                )
+            )
         )
     if len(listed) > 50:
         rows.append(f"({number(len(listed) - 50)} more threads)")

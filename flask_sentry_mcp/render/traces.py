@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..security.untrusted import fence, quoted
-from .pieces import Json, answer, as_map, as_maps, bullets, duration, facts, iso, number, plural, section, word
+from .pieces import (
+    Json,
+    answer,
+    as_map,
+    as_maps,
+    bullets,
+    duration,
+    facts,
+    identifier,
+    iso,
+    number,
+    plural,
+    section,
+    word,
+)
 from .spantree import Limits, Span, draw, read, walk
 
 LEAST_MS = 5.0
@@ -56,7 +70,7 @@ def span(view: TraceView, wanted: Span) -> str:
     drawn, lines = draw(below, Limits(roots=1, spans=40))
     total = sum(one.count for one in walk(below))
     return answer(
-        f"Span {word(wanted.id)} in {word(view.organization)}",
+        f"Span {identifier(wanted.id)} in {word(view.organization)}",
         facts(
             ("Description", quoted(wanted.label)),
             ("Operation", quoted(wanted.op, 80) if wanted.op else None),
@@ -64,7 +78,7 @@ def span(view: TraceView, wanted: Span) -> str:
             ("Duration", duration(wanted.ms)),
             ("Started", iso(raw.get("start_timestamp"))),
             ("Status", quoted(raw["status"], 60) if raw.get("status") else None),
-            ("Parent", word(raw["parent_span_id"]) if raw.get("parent_span_id") else None),
+            ("Parent", identifier(raw["parent_span_id"]) if raw.get("parent_span_id") else None),
             ("Transaction", quoted(raw["transaction"]) if raw.get("transaction") else None),
             ("Trace", f"{word(view.trace_id)} {view.url}"),
         ),
@@ -92,7 +106,7 @@ def _summary(view: TraceView, roots: Sequence[Span], total: int) -> str:
 
 def _conversations(roots: Sequence[Span]) -> str | None:
     found = [as_map(one.raw.get("additional_attributes")).get("gen_ai.conversation.id") for one in walk(roots)]
-    ids = list(dict.fromkeys(word(one) for one in found if one))
+    ids = list(dict.fromkeys(quoted(one, 100) for one in found if one))
     return ", ".join(ids[:3]) or None
 
 
@@ -116,7 +130,8 @@ def _loose(issues: Sequence[Json]) -> str:
     for one in issues[:20]:
         where = " in " + word(one["project_slug"]) if one.get("project_slug") else ""
         said = quoted(one.get("description") or one.get("title") or "no title")
-        lines.append(f"{word(one.get('level') or 'error')} {said}{where}, issue {word(one.get('issue_id') or '?')}")
+        issue = identifier(one.get("issue_id") or "?")
+        lines.append(f"{word(one.get('level') or 'error')} {said}{where}, issue {issue}")
     if len(issues) > 20:
         lines.append(f"({plural(len(issues) - 20, 'more issue')})")
     return bullets(lines)

@@ -105,7 +105,7 @@ Analysis completed. Root cause: «The discount is applied twice.»
 
 ## Linked
 
-- jira «SHOP#118» «https://tracker.example/SHOP-118»
+- «jira» «SHOP#118» «https://tracker.example/SHOP-118»
 
 ## Notes
 
@@ -365,7 +365,7 @@ def test_another_organization_than_the_fixed_one_is_refused(as_user: Callable[..
             "## Stack\n\nThread 1, which crashed:\n<untrusted>\nAt example.northwind.OfferAdapter.bind",
         ),
         ("stack_in_exception", "## Exceptions\n\n<untrusted>\nIllegalStateException"),
-        ("threads", "1 | «main» | RUNNABLE | crashed current | 3\n7 | «worker-1» | WAITING | - | 1"),
+        ("threads", "1 | «main» | «RUNNABLE» | crashed current | 3\n7 | «worker-1» | «WAITING» | - | 1"),
         ("nulls", "**Status**: unresolved\n"),
     ],
 )
