@@ -291,12 +291,13 @@ def test_other_servers_serve_it_from_the_environment(command: list[str], tmp_pat
 
 
 def _answer_within(seconds: float, url: str) -> dict[str, Any]:
+    """The JSON at *url*. A server may accept before it can answer, so one request has all the time too."""
     until = time.monotonic() + seconds
     while True:
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                answer: dict[str, Any] = session.get(url, timeout=5).json()
+                answer: dict[str, Any] = session.get(url, timeout=seconds).json()
                 return answer
         except requests.ConnectionError:
             if time.monotonic() > until:
