@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from blinker import NamedSignal
 
+import flask_sentry_mcp
 from flask_sentry_mcp import SKILLS, catalogue, config, signals
 from flask_sentry_mcp.cli import commands
 
@@ -63,7 +64,7 @@ def pages_with(language: str) -> list[Path]:
     return [page for page in PAGES if any(block.language == language for block in blocks(page))]
 
 
-def name(page: Path) -> str:
+def page_name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
@@ -78,14 +79,14 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("page", [page for page in pages_with("python") if page.name != "testing.rst"], ids=name)
+@pytest.mark.parametrize("page", [page for page in pages_with("python") if page.name != "testing.rst"], ids=page_name)
 def test_the_python_examples_of_a_page_run(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One after the other, each with what those before it on the page have defined."""
     namespace: dict[str, object] = {"__name__": "example"}
 
     for block in blocks(page):
         if block.language == "python":
-            code = compile("\n" * block.line + block.text, name(page), "exec", dont_inherit=True)
+            code = compile("\n" * block.line + block.text, page_name(page), "exec", dont_inherit=True)
             exec(code, namespace)
 
 
@@ -112,7 +113,7 @@ def test_the_tests_on_the_testing_page_pass(tmp_path: Path) -> None:
     assert "4 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
-@pytest.mark.parametrize("page", pages_with("json"), ids=name)
+@pytest.mark.parametrize("page", pages_with("json"), ids=page_name)
 def test_json_on_a_page_is_json(page: Path) -> None:
     for block in blocks(page):
         if block.language == "json":
@@ -141,7 +142,7 @@ def is_right(command: str) -> bool:
     return command.startswith("claude mcp add --transport http sentry http://127.0.0.1:5000/mcp")
 
 
-@pytest.mark.parametrize("page", pages_with("console"), ids=name)
+@pytest.mark.parametrize("page", pages_with("console"), ids=page_name)
 def test_the_commands_on_a_page_exist(page: Path) -> None:
     lines = [line for block in blocks(page) if block.language == "console" for line in block.text.splitlines()]
 
@@ -208,6 +209,12 @@ def test_every_skill_tool_and_rule_has_a_row(tables: ModuleType) -> None:
     assert len(tables.skills()) == 3 + 5 * (1 + len(SKILLS))
     assert len(tables.tools()) == 3 + 4 * (1 + len(catalogue().tools))
     assert len(tables.rules()) == 3 + 3 * (1 + 17)
+
+
+def test_every_public_name_is_on_the_api_page() -> None:
+    page = (ROOT / "docs/api.rst").read_text(encoding="utf-8")
+
+    assert [name for name in flask_sentry_mcp.__all__ if not re.search(rf"(\.|``){name}\b", page)] == []
 
 
 def test_every_runtime_dependency_says_why() -> None:
