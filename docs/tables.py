@@ -32,21 +32,21 @@ RULES = {
 
 
 def settings() -> list[str]:
-    """Every setting with its key, default and sentence."""
-    return _list_table(("Setting", "Default", "What it is for"), (_setting(row.metadata) for row in config.rows()))
+    """Every setting with its key, sentence and default."""
+    return _list_table(("Setting", "What it is for"), (_setting(row.metadata) for row in config.rows()))
 
 
-def _setting(row: Any) -> tuple[str, str, str]:
+def _setting(row: Any) -> tuple[str, str]:
     default = row["default"]
     if default is MISSING:
-        shown = "**required**"
-    elif default is None or default in ((), ""):
-        shown = "none"
+        then = "**Required.**"
+    elif default is None or default == ():
+        then = "Default: none."
     elif isinstance(default, tuple):
-        shown = " ".join(f"``{one}``" for one in default)
+        then = f"Default: {' '.join(f'``{one}``' for one in default)}."
     else:
-        shown = f"``{default}``"
-    return f"``{row['key']}``", shown, _literal(row["doc"])
+        then = f"Default: ``{str(default).lower() if isinstance(default, bool) else default}``."
+    return f"``{row['key']}``", f"{_literal(row['doc'])} {then}"
 
 
 def _literal(sentence: str) -> str:
