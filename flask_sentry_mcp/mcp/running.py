@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from ..errors import TooManyRequests
+from ..errors import ProtocolError, TooManyRequests
 from .call import Call
 from .door import error_message_for
 from .era import LEGACY
 from .exchange import Cancelled, Conversation, Dialogue, Replay
-from .messages import result_message
+from .messages import INVALID_REQUEST, result_message
 from .streams import KEEP_ALIVE, KEEP_ALIVE_S, Stream, frame, hang_up
 
 Work = Callable[[Conversation], bytes]
@@ -48,13 +48,14 @@ def run(
     """The encoded result of *work*, or a stream that ends with it.
 
     *answers* are the client's to questions of earlier rounds. After *timeout_s* (default: the setting for all tools,
-    where the call runs beside) *on_timeout* gives the result, and the work is told that it is cancelled.
+    where the call runs beside) *on_timeout* gives the result, and the work is told that it is cancelled. Work that
+    *may_become_task* says nothing before it does.
     """
-    if timeout_s is None and not _may_say_something(call):
+    if may_become_task or (timeout_s is None and not _may_say_something(call)):
         if call.terms.modern:
             return work(Replay(call.terms, answers, may_become_task=may_become_task))
         return work(Dialogue(call.terms, None))
-    return _Running(call, work, answers, timeout_s, on_timeout, may_become_task).outcome()
+    return _Running(call, work, answers, timeout_s, on_timeout).outcome()
 
 
 def _may_say_something(call: Call) -> bool:
@@ -74,7 +75,6 @@ class _Running:
         answers: dict[str, Any],
         timeout_s: float | None,
         on_timeout: Callable[[], bytes],
-        may_become_task: bool,
     ) -> None:
         self._call, self._work, self._on_timeout = call, work, on_timeout
         self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
@@ -86,9 +86,7 @@ class _Running:
         self._leave: Callable[[], None] | None = None
         self._conversation: Conversation
         if call.terms.modern:
-            self._conversation = Replay(
-                call.terms, answers, self._emit, lambda: self._cancelled, may_become_task=may_become_task
-            )
+            self._conversation = Replay(call.terms, answers, self._emit, lambda: self._cancelled)
         else:
             self._conversation = Dialogue(
                 call.terms,
@@ -111,6 +109,8 @@ class _Running:
             first = self._next(KEEP_ALIVE_S * 1000)
             if first is None:
                 return self._on_timeout()
+            if first.cancelled:
+                raise ProtocolError(INVALID_REQUEST, "This call was cancelled by its client.", status=200)
             if first.error is not None:
                 raise first.error
             if first.result is not None:
@@ -126,19 +126,20 @@ class _Running:
         until = time.monotonic() + at_most_s
         while True:
             try:
-                return self._items.get(timeout=min(_TICK_S, max(0.0, until - time.monotonic())))
+                return self._items.get(timeout=max(0.001, min(_TICK_S, until - time.monotonic(), self._left_s())))
             except queue.Empty:
                 if self._was_cancelled():
-                    return _Item(0, cancelled=True, error=Cancelled())
-                if self._overdue():
+                    return _Item(0, cancelled=True)
+                if self._left_s() <= 0:
                     self._cancelled = True
                     return None
                 if time.monotonic() >= until:
                     return _Item(-1)
 
-    def _overdue(self) -> bool:
+    def _left_s(self) -> float:
+        """Seconds until the time of the call is over; those spent waiting for answers do not count."""
         asking = self._conversation.waited() if isinstance(self._conversation, Dialogue) else 0.0
-        return time.monotonic() - self._started - asking > self._timeout_s
+        return self._timeout_s - (time.monotonic() - self._started - asking)
 
     def _frames(self, first: _Item) -> Iterator[bytes]:
         if self._can_resume:
@@ -148,8 +149,9 @@ class _Running:
             if item is None:
                 yield self._frame(_Item(0, result_message(self._call.request.id, self._on_timeout())))
                 return
-            if item.cancelled:
-                return
+            ends = item.result is not None or item.error is not None
+            if item.cancelled or (ends and self._cancelled):
+                return  # of a call that was given up nothing more is said
             if item.retry_ms is not None:
                 yield hang_up(self._event_id(item.number), item.retry_ms)
                 return
@@ -157,7 +159,7 @@ class _Running:
                 yield KEEP_ALIVE
             else:
                 yield self._frame(item)
-                if item.result is not None or item.error is not None:
+                if ends:
                     return
             item = self._next(KEEP_ALIVE_S)
 
@@ -180,6 +182,9 @@ class _Running:
         try:
             result = self._work(self._conversation)
             self._say(result_message(self._call.request.id, result), result=result)
+        except Cancelled:
+            self._done = True
+            self._items.put(_Item(0, cancelled=True))
         except BaseException as error:  # noqa: BLE001 - whatever it is, the thread that waits has to learn of it
             self._say(error_message_for(self._call.request.id, error), error=error)
         finally:
