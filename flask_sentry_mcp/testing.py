@@ -145,16 +145,37 @@ def sign_in(
     """
     settings = state_of(app).settings
     url = "/".join([settings.resource_url, *filter(None, (organization, project))])
+    form = obtain_code(app, sandbox, url, user=user, skills=skills, client_name=client_name)
+    tokens = _browser(app).post(f"{settings.public_url}/oauth/token", data=form)
+    _expect(tokens, 200)
+    return MCPClient(app, form["client_id"], tokens.get_json(), url, protocol)
+
+
+def obtain_code(
+    app: Flask,
+    sandbox: Sandbox,
+    resource: str,
+    *,
+    user: str = "mira",
+    skills: Iterable[str] | None = None,
+    client_name: str = "Test client",
+) -> dict[str, str]:
+    """The sign-in up to its last step: the form that exchanges the authorization code for tokens."""
+    settings = state_of(app).settings
     browser = _browser(app)
     client_id = register(browser, settings.public_url, client_name)
     verifier = secrets.token_urlsafe(48)
-    page = browser.get(f"{settings.public_url}/oauth/authorize", query_string=authorization(client_id, verifier, url))
+    asked = authorization(client_id, verifier, resource)
+    page = browser.get(f"{settings.public_url}/oauth/authorize", query_string=asked)
     _expect(page, 200)
     form = Form.of(page.get_data(as_text=True))
-    chosen = form.checked["skills"] if skills is None else list(skills)
     approved = browser.post(
         f"{settings.public_url}/oauth/approve",
-        data={**form.hidden, "decision": "approve", "skills": chosen},
+        data={
+            **form.hidden,
+            "decision": "approve",
+            "skills": form.checked["skills"] if skills is None else list(skills),
+        },
         headers={"Origin": settings.public_origin},
     )
     _expect(approved, 303)
@@ -163,17 +184,14 @@ def sign_in(
     answer = parse_qs(urlsplit(back.location).query)
     if "code" not in answer:
         raise AssertionError(f"no code: {back.location}")
-    exchange = {
+    return {
         "grant_type": "authorization_code",
         "code": answer["code"][0],
         "redirect_uri": REDIRECT_URI,
         "client_id": client_id,
         "code_verifier": verifier,
-        "resource": url,
+        "resource": resource,
     }
-    tokens = browser.post(f"{settings.public_url}/oauth/token", data=exchange)
-    _expect(tokens, 200)
-    return MCPClient(app, client_id, tokens.get_json(), url, protocol)
 
 
 def register(browser: Client, public_url: str, client_name: str = "Test client") -> str:

@@ -55,7 +55,7 @@ def main() -> None:
                 )
                 for name, port in ports.items()
             ]
-            print(_table(f"`tools/call`, {era}", calls))
+            print(table(f"`tools/call`, {era}", calls))
     with contextlib.ExitStack() as stack:
         ports = {
             "ours": stack.enter_context(serving("tests.bench.open_apps:many", core=cores[0])).port,
@@ -67,7 +67,7 @@ def main() -> None:
                 Subject.meet(name, port, http_request(port, "/mcp", listing, _headers(era, "tools/list")), b"tool_53")
                 for name, port in ports.items()
             ]
-            print(_table(f"`tools/list` of 54 tools, {era}", lists))
+            print(table(f"`tools/list` of 54 tools, {era}", lists))
 
 
 @contextlib.contextmanager
@@ -109,7 +109,8 @@ def _headers(era: str, method: str, name: str | None = None) -> dict[str, str]:
     return headers
 
 
-def _table(title: str, subjects: Sequence[Subject]) -> str:
+def table(title: str, subjects: Sequence[Subject]) -> str:
+    """Rows in Markdown. The subject named ``ours`` is compared with each of the others."""
     for subject in subjects:
         run(subject.port, subject.request, subject.expected, seconds=WARM_UP_S)
     rounds = [
