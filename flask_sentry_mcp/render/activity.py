@@ -5,9 +5,10 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..security.untrusted import quoted
-from .pieces import Json, answer, as_map, as_maps, bullets, iso, name, number, plural, section, word
+from .pieces import Json, answer, as_map, as_maps, bullets, iso, listed, name, number, plural, section, word
 
 NOTE_LIMIT = 1_000
+MORE = "raise limit, or see the issue in Sentry"
 
 
 def activity(
@@ -25,8 +26,8 @@ def activity(
     hint = "add_issue_note leaves a comment." if "add_issue_note" in tools else None
     return answer(
         f"Activity of {word(issue_id)} in {word(organization)}",
-        section("Activity", _listed([_entry(one) for one in done], limit)) or "Nothing has been done yet.",
-        section("Comments", _listed([_note(one) for one in said], limit)),
+        section("Activity", listed([_entry(one) for one in done], limit, more=MORE)) or "Nothing has been done yet.",
+        section("Comments", listed([_note(one) for one in said], limit, more=MORE)),
         hint,
     )
 
@@ -61,11 +62,6 @@ def tag_values(organization: str, issue_id: str, tag: Json, *, asked: str) -> st
         bullets(lines) or "No values.",
         "(Sentry lists only the most common values.)" if rest else None,
     )
-
-
-def _listed(lines: list[str], limit: int) -> str:
-    shown = bullets(lines[:limit])
-    return f"{shown}\n({len(lines) - limit} more: raise limit)" if len(lines) > limit else shown
 
 
 def _entry(one: Json) -> str:

@@ -125,7 +125,7 @@ def issue_details(about: Details) -> str:
         *body,
         section("Session replays", _replays((*parts.replay_ids, *about.replays))),
         section("Seer", _seer(about.autofix)),
-        section("Linked", _external(about.external)),
+        section("Linked", "\n".join(one for one in (_pulls(about.issue), _external(about.external)) if one)),
         section("Notes", bullets(_notes(about, parts.trace_id, parts.threads))),
     )
 
@@ -205,6 +205,22 @@ def _external(links: Sequence[Any]) -> str:
         f"{quoted(one.get('displayName') or '', 80)} {quoted(one.get('webUrl') or '')}"
         for one in as_maps(list(links))[:20]
     )
+
+
+def _pulls(issue: Json) -> str:
+    """Pull requests and commits that Sentry knows to be about the issue, from its activity."""
+    lines = []
+    for one in as_maps(issue.get("activity")):
+        data = as_map(one.get("data"))
+        request, commit = as_map(data.get("pullRequest")), as_map(data.get("commit"))
+        if request:
+            lines.append(
+                f"pull request {quoted(request.get('title') or request.get('id') or '?', 120)} "
+                f"{quoted(request.get('externalUrl') or '')}"
+            )
+        elif commit:
+            lines.append(f"commit {identifier(commit.get('id') or '?')} {quoted(commit.get('message') or '', 120)}")
+    return bullets(list(dict.fromkeys(lines))[:10])
 
 
 def _notes(about: Details, trace_id: str | None, threads: int) -> list[str]:

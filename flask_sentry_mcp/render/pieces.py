@@ -1,7 +1,7 @@
 """The pieces that answers are made of: facts, lists, times, and one limit on the whole."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +11,9 @@ Json = Mapping[str, Any]
 
 ANSWER_LIMIT = 40_000
 """Characters of one answer, about 10,000 tokens. What is beyond it is named, not shown."""
+
+LIST_LIMIT = 16_000
+"""Characters of one list within an answer."""
 
 _IDENTIFIER = re.compile(r"[0-9a-fA-F-]{1,64}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,99}")
@@ -108,6 +111,19 @@ def facts(*pairs: tuple[str, str | None]) -> str:
 
 def bullets(lines: Iterable[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
+
+
+def listed(lines: Sequence[str], limit: int, *, more: str) -> str:
+    """The first *limit* lines, fewer if they are long; then how many are left, and *more*: how to get them."""
+    shown: list[str] = []
+    size = 0
+    for line in lines[:limit]:
+        size += len(line)
+        if size > LIST_LIMIT and shown:
+            break
+        shown.append(line)
+    rest = len(lines) - len(shown)
+    return bullets(shown) + (f"\n({number(rest)} more: {more})" if rest else "")
 
 
 def section(heading: str, body: str) -> str:

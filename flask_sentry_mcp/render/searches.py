@@ -74,9 +74,9 @@ def replays(found: Rows, link: Callable[[str], str]) -> str:
     title = f"Replays in {word(found.organization)}"
     if not shown:
         return answer(title, found.executed, "Nothing matches. Widen the period or loosen the query.")
-    listed = [_replay(position, one, link) for position, one in enumerate(shown, 1)]
+    told = [_replay(position, one, link) for position, one in enumerate(shown, 1)]
     more = "There are more: raise limit (up to 100) or narrow the search." if found.more else None
-    return answer(title, found.executed, f"{plural(len(shown), 'replay')}.", "\n".join(listed), more)
+    return answer(title, found.executed, f"{plural(len(shown), 'replay')}.", *told, more)
 
 
 def _replay(position: int, one: Json, link: Callable[[str], str]) -> str:

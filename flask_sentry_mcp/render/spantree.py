@@ -1,7 +1,7 @@
 """The tree of a trace: read, equal siblings folded, cut to what matters, drawn.
 
 >>> roots, loose = read(answer)
->>> print(draw(roots, Limits()))
+>>> print(draw(roots, Limits())[0])
 POST /pay [http.server · 800ms · a1b2c3d4e5f60718]
 └─ SELECT price FROM lines [db · 10 times · 180ms in all]
 """

@@ -9,7 +9,8 @@ from .pieces import Json, as_map, as_maps, identifier, number
 VALUE_LIMIT = 80
 AROUND = 3
 FRAMES_SHOWN = 40
-STACK_LIMIT = 8_000
+STACK_LIMIT, LATER_LIMIT = 8_000, 3_000
+CHAIN_SHOWN = 6
 
 _LANGUAGES = {
     "py": "python",
@@ -33,9 +34,14 @@ def exceptions(values: object, platform: str, *, more: str = "") -> str:
     chain = as_maps(values)
     blocks = []
     for position, one in enumerate(chain):
+        if CHAIN_SHOWN - 2 <= position < len(chain) - 2:
+            if position == CHAIN_SHOWN - 2:
+                blocks.append(f"({number(len(chain) - CHAIN_SHOWN)} exceptions left out here)")
+            continue
         if len(chain) > 1:
             blocks.append(f"### {_place(position, len(chain))}")
-        blocks.append(fence("\n".join(_exception(one, platform, in_full=position == 0)), STACK_LIMIT, more=more))
+        told = "\n".join(_exception(one, platform, in_full=position == 0))
+        blocks.append(fence(told, STACK_LIMIT if position == 0 else LATER_LIMIT, more=more))
     return "\n\n".join(blocks)
 
 

@@ -214,7 +214,7 @@ def test_cuts_to_the_limit_and_says_so(mira: Caller) -> None:
     text = mira.read("get_issue_activity", **CHAINED, limit=1, includeComments=False)
 
     assert "«Fixed?»" in text
-    assert "(2 more: raise limit)" in text
+    assert "(2 more: raise limit, or see the issue in Sentry)" in text
 
 
 # -- add_issue_note -------------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ def test_shows_replays(mira: Caller, sandbox: Sandbox) -> None:
         f"1. [7e07485f12f9416b8b1426260799b51f]({ROOT}/explore/replays/7e07485f12f9416b8b1426260799b51f/) <time> · "
         "9m 36s · user «kai@shop.example» · 1 error · 2 rage clicks · 0 dead clicks · «production» · «Firefox 141» · "
         "pages «https://shop.example/cart», «https://shop.example/pay» · release «shop-web@5.2.0» · "
-        "trace 0f1e (+1) · archived\n"
+        "trace 0f1e (+1) · archived\n\n"
         f"2. [aa]({ROOT}/explore/replays/aa/) anonymous · 0 errors · 0 rage clicks · 0 dead clicks"
     )
 
