@@ -96,8 +96,9 @@ class Server(ABC):
                     os.kill(pid, number)
 
     def remove(self) -> None:
+        """End in good order, or PostgreSQL leaves shared memory behind; then remove the folder."""
         self.thaw()
-        self.kill()
+        self.stop()
         shutil.rmtree(self.folder)
 
     def _pids(self) -> list[int]:
