@@ -30,7 +30,12 @@ class Person:
         self._browser.close()
 
     def follow(self, url: str, redirect_uri: str) -> dict[str, str]:
-        """Open *url*, do what is asked on each page, and return the query with which *redirect_uri* was reached."""
+        """Go the whole way, and return the query with which *redirect_uri* was reached."""
+        query = urlsplit(self.find_the_way_back(url, redirect_uri)).query
+        return {name: values[0] for name, values in parse_qs(query).items()}
+
+    def find_the_way_back(self, url: str, redirect_uri: str) -> str:
+        """Open *url*, do what is asked on each page, and return the address below *redirect_uri* to which it led."""
         page = self._go("GET", url)
         self._transcript.check(
             "What it may do" in page.text, "the approval page asks what the client may do", page.text
@@ -59,7 +64,7 @@ class Person:
         self._transcript.check(
             location.startswith(redirect_uri + "?"), "the browser is sent back to the client", location
         )
-        return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
+        return location
 
     def _go(
         self, method: str, url: str, *, data: dict[str, object] | None = None, headers: dict[str, str] | None = None

@@ -1,0 +1,201 @@
+"""The official TypeScript client and all that a server can offer: content, resources, prompts, questions, streams."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.conformance.fixture import create_app
+from tests.tour.server import free_port
+
+from .site import listening
+from .typescript import EDITIONS, Edition, Refused, TypeScriptClient
+
+LOG_LEVEL = "io.modelcontextprotocol/logLevel"
+ANSWERS: dict[str, Any] = {
+    "elicitation/create": {
+        "action": "accept",
+        "content": {"name": "Ada", "username": "ada", "email": "ada@acme.example", "color": "green"},
+    },
+    "sampling/createMessage": {
+        "role": "assistant",
+        "model": "played",
+        "content": {"type": "text", "text": "Good day"},
+    },
+    "roots/list": {"roots": [{"uri": "file:///work"}, {"uri": "file:///notes"}]},
+}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    store = tmp_path_factory.mktemp("features") / "store.sqlite"
+    with listening(create_app(port, f"sqlite:///{store}"), port):
+        yield f"http://127.0.0.1:{port}/mcp"
+
+
+@pytest.fixture(scope="module", params=EDITIONS, ids=str)
+def edition(request: pytest.FixtureRequest) -> Edition:
+    found: Edition = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def connected(url: str, edition: Edition) -> Iterator[TypeScriptClient]:
+    client = TypeScriptClient(edition, url, oauth=False, answers=ANSWERS)
+    try:
+        assert client.do("connect") == {"open": None}
+        assert client.do("version") == edition.version
+        yield client
+    finally:
+        client.end()
+
+
+@pytest.fixture
+def client(connected: TypeScriptClient) -> TypeScriptClient:
+    """Connected, with nothing heard yet."""
+    connected.do("heard")
+    return connected
+
+
+@pytest.mark.parametrize(
+    ("tool", "kinds"),
+    [
+        ("test_simple_text", ["text"]),
+        ("test_image_content", ["image"]),
+        ("test_audio_content", ["audio"]),
+        ("test_embedded_resource", ["resource"]),
+        ("test_multiple_content_types", ["text", "image", "resource"]),
+    ],
+)
+def test_content_of_every_kind(client: TypeScriptClient, tool: str, kinds: list[str]) -> None:
+    assert [block["type"] for block in client.call(tool)["content"]] == kinds
+
+
+def test_a_failed_tool_is_a_result_and_an_unknown_one_an_error(client: TypeScriptClient) -> None:
+    assert client.call("test_error_handling")["isError"] is True
+    with pytest.raises(Refused) as refused:
+        client.call("no_such_tool")
+    assert refused.value.code == -32602
+
+
+def test_resources(client: TypeScriptClient) -> None:
+    """Lists, a template, text and bytes."""
+    listed = {one["uri"] for one in client.do("listResources")["resources"]}
+    templates = [one["uriTemplate"] for one in client.do("listResourceTemplates")["resourceTemplates"]]
+    read = {
+        uri: client.do("readResource", {"uri": uri})["contents"][0]
+        for uri in ("test://static-text", "test://static-binary", "test://template/7/data")
+    }
+
+    assert {"test://static-text", "test://static-binary", "test://watched-resource"} <= listed
+    assert templates == ["test://template/{id}/data"]
+    assert read["test://static-text"]["text"] == "This is the content of the static text resource."
+    assert read["test://static-binary"]["blob"].startswith("iVBORw0KGgo")
+    assert '"Data for ID: 7"' in read["test://template/7/data"]["text"]
+
+
+def test_prompts_and_completion(client: TypeScriptClient) -> None:
+    names = {one["name"] for one in client.do("listPrompts")["prompts"]}
+    asked = client.do("getPrompt", {"name": "test_prompt_with_arguments", "arguments": {"arg1": "a", "arg2": "b"}})
+    shown = client.do("getPrompt", {"name": "test_prompt_with_image"})
+    completed = client.do(
+        "complete",
+        {
+            "ref": {"type": "ref/prompt", "name": "test_prompt_with_arguments"},
+            "argument": {"name": "arg1", "value": "par"},
+        },
+    )
+
+    assert {"test_simple_prompt", "test_prompt_with_arguments", "test_prompt_with_image"} <= names
+    assert asked["messages"][0]["content"]["text"] == "Prompt with arguments: arg1='a', arg2='b'"
+    assert [message["content"]["type"] for message in shown["messages"]] == ["image", "text"]
+    assert completed["completion"]["values"] == ["paris", "park", "party"]
+
+
+def test_progress_arrives_before_the_result(client: TypeScriptClient) -> None:
+    result = client.do("callWithProgress", {"name": "test_tool_with_progress"}, {})
+
+    told = [one["params"] for one in client.do("heard") if one["method"] == "notifications/progress"]
+    assert result["content"][0]["text"] == "Progress told."
+    assert [(one["progress"], one["total"]) for one in told] == [(0, 100), (50, 100), (100, 100)]
+
+
+def test_log_messages_reach_those_who_asked(client: TypeScriptClient, edition: Edition) -> None:
+    """The older eras ask once for the session, the modern one with the request."""
+    meta = {"_meta": {LOG_LEVEL: "info"}} if edition.version == "2026-07-28" else {}
+    if not meta:
+        client.do("setLoggingLevel", "info")
+
+    client.do("callTool", {"name": "test_tool_with_logging", **meta})
+
+    logged = [one["params"]["data"] for one in client.do("heard") if one["method"] == "notifications/message"]
+    assert logged == ["Tool execution started", "Tool processing data", "Tool execution completed"]
+
+
+def test_the_person_is_asked(client: TypeScriptClient) -> None:
+    """Elicitation: a question on the stream in the older eras, a second round in the modern one, for the same tool."""
+    text = client.text("test_elicitation", message="Who are you?")
+
+    asked = [one["params"] for one in client.do("heard") if one["method"] == "elicitation/create"]
+    assert [one["message"] for one in asked] == ["Who are you?"]
+    assert asked[0]["requestedSchema"]["properties"].keys() == {"username", "email"}
+    assert "'username': 'ada'" in text
+
+
+def test_the_clients_model_is_asked(client: TypeScriptClient) -> None:
+    assert client.text("test_sampling", prompt="Say hello.") == "LLM response: Good day"
+    assert [one["method"] for one in client.do("heard")] == ["sampling/createMessage"]
+
+
+def test_several_questions_and_several_rounds(client: TypeScriptClient) -> None:
+    """Three at once, and one after the other."""
+    assert client.text("test_input_required_result_multiple_inputs") == "Good day Ada, 2 roots."
+    assert {one["method"] for one in client.do("heard")} == ANSWERS.keys()
+    assert client.text("test_input_required_result_multi_round") == "Ada likes green."
+    assert [one["method"] for one in client.do("heard")] == ["elicitation/create"] * 2
+
+
+def test_a_client_that_cannot_be_asked_is_told_so(url: str, edition: Edition) -> None:
+    """The modern era has an error code for it; the older ones read it in the tool's result."""
+    client = TypeScriptClient(edition, url, oauth=False)
+    try:
+        client.do("connect")
+
+        if edition.version == "2026-07-28":
+            with pytest.raises(Refused, match="this client cannot answer") as refused:
+                client.call("test_missing_capability")
+            assert refused.value.code == -32021
+        else:
+            result = client.call("test_missing_capability")
+            assert result["isError"] is True
+            assert "this client cannot answer" in result["content"][0]["text"]
+    finally:
+        client.end()
+
+
+def test_an_answer_outlives_its_connection(client: TypeScriptClient, edition: Edition) -> None:
+    """The server hangs up before it answers: an older client comes back for the rest with the id of the last event."""
+    assert client.text("test_reconnection") == "Reconnection test completed successfully."
+
+
+def test_hears_when_the_tools_change(client: TypeScriptClient, edition: Edition) -> None:
+    if edition.version == "2026-07-28":
+        assert client.do("listen", {"toolsListChanged": True}) == {"toolsListChanged": True}
+
+    client.call("test_trigger_tool_change")
+
+    assert client.waits_for("notifications/tools/list_changed")
+
+
+def test_a_closed_client_leaves_nothing_behind(url: str, edition: Edition) -> None:
+    client = TypeScriptClient(edition, url, oauth=False)
+    try:
+        client.do("connect")
+
+        client.do("close")
+
+        with pytest.raises(Refused, match="Not connected"):
+            client.call("test_simple_text")
+    finally:
+        client.end()

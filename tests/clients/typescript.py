@@ -1,0 +1,105 @@
+"""The official TypeScript client, in each of the editions that people have, at the other end of a pipe."""
+
+import io
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.tour.person import Person
+from tests.tour.transcript import Transcript
+
+from .child import Child
+from .packages import HOME, NODE
+
+DRIVER = Path(__file__).with_name("driver.mjs")
+REDIRECT_URI = "http://127.0.0.1:33419/callback"
+TOLD_WITHIN_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """A major version of the package, how it is told which protocol to speak, and what it then speaks."""
+
+    package: str
+    mode: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.package}-{self.version}"
+
+
+EDITIONS = (
+    Edition("1.x", "legacy", "2025-11-25"),
+    Edition("2.x", "legacy", "2025-11-25"),  # the mode that 2.x is in when nobody says anything
+    Edition("2.x", "auto", "2026-07-28"),
+)
+
+
+class Refused(AssertionError):
+    """The client's library threw. ``name`` is the error's class there, ``code`` its code."""
+
+    def __init__(self, name: str, code: Any, message: str) -> None:
+        super().__init__(f"{name} {code}: {message}")
+        self.name, self.code = name, code
+
+
+class TypeScriptClient:
+    """One client. ``answers`` is what it says to the server's questions, by method; with ``oauth`` it can sign in."""
+
+    def __init__(
+        self, edition: Edition, url: str, *, oauth: bool = True, answers: Mapping[str, Any] | None = None
+    ) -> None:
+        given = {
+            "packages": f"{HOME}/",
+            "edition": edition.package,
+            "mode": edition.mode,
+            "url": url,
+            "redirectUri": REDIRECT_URI if oauth else None,
+            "answers": answers or {},
+        }
+        environment = {"HOME": str(HOME), "PATH": os.defpath}
+        self._child = Child([str(NODE), str(DRIVER), json.dumps(given)], environment)
+
+    def do(self, order: str, *arguments: Any) -> Any:
+        """What the client answers to *order*, see ``driver.mjs``. Raises Refused."""
+        self._child.write(json.dumps({"do": order, "with": arguments}))
+        answer = json.loads(self._child.line())
+        if error := answer.get("error"):
+            raise Refused(error["name"], error["code"], error["message"])
+        return answer["result"]
+
+    def sign_in(self) -> None:
+        """Connect, with Mira at the browser."""
+        where = self.do("connect")["open"]
+        person = Person(Transcript(io.StringIO()))
+        try:
+            answer = person.follow(where, REDIRECT_URI)
+        finally:
+            person.close()
+        self.do("finish", urlencode(answer))
+        assert self.do("connect") == {"open": None}
+
+    def call(self, tool: str, **arguments: Any) -> Any:
+        """The result of a tool, as the library hands it out."""
+        return self.do("callTool", {"name": tool, "arguments": arguments})
+
+    def text(self, tool: str, **arguments: Any) -> str:
+        """The texts of a tool's result."""
+        return "\n".join(block["text"] for block in self.call(tool, **arguments)["content"] if block["type"] == "text")
+
+    def end(self) -> None:
+        self._child.end()
+
+    def waits_for(self, method: str) -> bool:
+        """Whether the server tells *method* soon."""
+        until = time.monotonic() + TOLD_WITHIN_S
+        while time.monotonic() < until:
+            if any(one["method"] == method for one in self.do("heard")):
+                return True
+            time.sleep(0.02)
+        return False
