@@ -2,7 +2,7 @@
 
 Every operation is timed one by one, on records chosen at random, in turns with the driver doing the same statement on
 the same server. One thread; what is measured is the time a request waits. PostgreSQL and Redis sync every write to the
-disk, as SQLite does. The tables are reStructuredText, for docs/performance.rst.
+disk, as SQLite does. The tables are reStructuredText, for docs/performance.md.
 """
 
 import argparse

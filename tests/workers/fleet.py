@@ -59,7 +59,7 @@ def _until_it_answers(port: int, process: "subprocess.Popen[bytes]", log: Path) 
         try:
             requests.get(f"http://127.0.0.1:{port}/.well-known/oauth-authorization-server", timeout=5)
             return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(log.read_text()) from None
             time.sleep(0.05)
