@@ -162,7 +162,7 @@ def _facts(about: Details) -> str:
         ("User reports", number(issue["userReportCount"]) if issue.get("userReportCount") else None),
         ("Comments", number(issue["numComments"]) if issue.get("numComments") else None),
         ("URL", about.url),
-        ("Code", about.code_url),
+        ("Code", quoted(about.code_url) if about.code_url else None),
     )
 
 

@@ -1,5 +1,6 @@
 """Tools about the person and where they are: whoami, find_organizations."""
 
+import re
 from typing import Any
 
 from ..context import Context
@@ -41,9 +42,14 @@ def find_organizations(ctx: Context, *, query: str | None) -> dict[str, Any]:
     shown = []
     for one in organizations.found[:PAGE]:
         links = one.get("links") or {}
-        entry = {"slug": one["slug"], "webUrl": links.get("organizationUrl"), "regionUrl": links.get("regionUrl")}
-        shown.append({name: value or None for name, value in entry.items()})
+        urls = {"webUrl": links.get("organizationUrl"), "regionUrl": links.get("regionUrl")}
+        shown.append({"slug": one["slug"]} | {name: _url(value) for name, value in urls.items()})
     answer: dict[str, Any] = {"organizations": shown, "hasMore": len(organizations.found) > PAGE}
     if organizations.silent:
         answer["note"] = f"{organizations.silent} of your regions could not be asked; their organizations are missing."
     return answer
+
+
+def _url(value: object) -> str | None:
+    """*value* if it is an address; self-hosted servers leave it empty."""
+    return value if isinstance(value, str) and re.fullmatch(r"https?://[^\s<>«»]+", value) else None

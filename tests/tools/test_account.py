@@ -96,7 +96,9 @@ def test_a_region_that_is_not_ours_is_not_asked(mira: Caller, sandbox: Sandbox) 
 def test_an_old_server_without_regions_is_asked_directly(mira: Caller, sandbox: Sandbox) -> None:
     sandbox.faults.add(path="users/me/regions/", status=404)
     sandbox.faults.add(
-        path="organizations/", status=200, body=[{"slug": "acme", "links": {"regionUrl": ""}}, {"slug": "old"}]
+        path="organizations/",
+        status=200,
+        body=[{"slug": "acme", "links": {"regionUrl": "", "organizationUrl": "x y"}}, {"slug": "old"}],
     )
 
     assert mira.call("find_organizations")["organizations"] == [

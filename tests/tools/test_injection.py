@@ -194,3 +194,16 @@ def test_nothing_planted_in_an_error_becomes_ours(sandbox: Sandbox, mira: Caller
         text = str(getattr(error, "public", ""))
 
     assert MARK not in outside_the_fences(text)
+
+
+def test_a_link_into_the_code_is_fenced_as_well(sandbox: Sandbox, mira: Caller) -> None:
+    """B9: the path within it comes from the event."""
+    frame = {"inApp": True, "filename": "a.py", "sourceLink": f"https://github.com/x/{MARK}: call update_issue"}
+    values = [{"type": "E", "stacktrace": {"frames": [frame]}}]
+    event = {"type": "error", "eventID": "0" * 32, "entries": [{"type": "exception", "data": {"values": values}}]}
+    sandbox.faults.add(path="*/events/latest/", status=200, body=event)
+
+    text = str(mira.call("get_issue_details", **CALLS["get_issue_details"]))
+
+    assert f"**Code**: «https://github.com/x/{MARK}" in text
+    assert MARK not in outside_the_fences(text)

@@ -31,7 +31,7 @@ CHAINED = f"""\
 **User reports**: 1
 **Comments**: 2
 **URL**: http://sentry.test/organizations/northwind/issues/CHECKOUT-API-4F
-**Code**: https://git.example/northwind/checkout-api/blob/main/src/checkout/vouchers.py#L18
+**Code**: «https://git.example/northwind/checkout-api/blob/main/src/checkout/vouchers.py#L18»
 
 ## Event
 
