@@ -1,6 +1,9 @@
 """``flask sentry-mcp``: what an operator asks of a running installation."""
 
-from collections.abc import Sequence
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -10,12 +13,21 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from . import config, doctor
+from .context import Context
 from .errors import OAuthError
+from .mcp.endpoint import Server
+from .mcp.stdio import Stdio
 from .oauth import administration
+from .oauth.direct import FixedToken
 from .oauth.registration import register_by_hand
 from .security.redact import escape_control
+from .sentry.client import SentryClient
+from .skills import scopes_of
+from .tools import cost
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from .extension import State
 
 commands = AppGroup("sentry-mcp", help="Settings, tools and sign-ins of the MCP endpoint.")
@@ -41,11 +53,23 @@ def _shown(value: Any) -> str:
 
 
 @commands.command("tools")
-def show_tools() -> None:
+@click.option("--cost", "costs", is_flag=True, help="What each takes of a model's context in tools/list.")
+def show_tools(costs: bool) -> None:
     """List the tools, whether each only reads, and the skills that include it."""
+    if costs:
+        _show_costs()
+        return
     for tool in _state().endpoint.toolbox.tools.values():
         skills = ", ".join(sorted(tool.skills)) if tool.skills else "every sign-in"
         click.echo(f"{tool.name:32} {'reads' if tool.reads_only else 'writes':7} {skills}")
+
+
+def _show_costs() -> None:
+    rows = cost.table(_state().endpoint.toolbox.tools.values())
+    for name, tokens, listed in rows:
+        click.echo(f"{name:32} {tokens:6}{'' if listed else '  found by search'}")
+    shown = sum(tokens for _, tokens, listed in rows if listed)
+    click.echo(f"{'tools/list':32} {shown:6}  of {sum(row[1] for row in rows)}; tokens of cl100k, estimated")
 
 
 @commands.command("doctor")
@@ -135,6 +159,34 @@ def end_grants(grant_id: str | None, client_id: str | None, user_id: str | None)
     else:
         raise click.UsageError("Name one grant, or a client or a user.")
     click.echo(f"{_counted(ended, 'grant')} ended.")
+
+
+@commands.command("stdio")
+def serve_stdio() -> None:
+    """Serve the tools to a program on this machine, as the owner of the Sentry token in SENTRY_ACCESS_TOKEN."""
+    token = FixedToken(os.environ.get("SENTRY_ACCESS_TOKEN", "").strip())
+    if not token.token:
+        raise click.ClickException("Set SENTRY_ACCESS_TOKEN to a token of yours at Sentry.")
+    state, app = _state(), cast("Flask", cast(Any, current_app)._get_current_object())
+
+    def caller() -> Context:
+        """The owner of the token, with all skills, for one message."""
+        settings, skills = state.settings, state.provider.skills
+        ids = frozenset(skill.id for skill in skills)
+        client = SentryClient(state.provider.connections, token, time_s=float(settings.tool_timeout_s))
+        scopes = frozenset(scopes_of(skills, ids))
+        return Context(host=settings.host, token=token, sentry=client, skills=ids, scopes=scopes, grant_id="stdio")
+
+    def carry(work: Callable[[], None]) -> Callable[[], None]:
+        def inside() -> None:
+            with app.app_context():
+                work()
+
+        return inside
+
+    sink = sys.stdout.buffer
+    with contextlib.redirect_stdout(sys.stderr):  # what a tool prints must not get between the messages
+        Stdio(Server(state.endpoint, carry), caller, sink).serve(sys.stdin.buffer)
 
 
 @commands.command("purge")

@@ -39,7 +39,9 @@ NAMED_BY = {
 }
 """The parameter that ``Mcp-Name`` repeats, by method."""
 
-Headers: TypeAlias = Mapping[str, Any]
+Headers: TypeAlias = Mapping[str, Any] | None
+"""The WSGI environment; None where there are no headers (stdio), and the body alone speaks."""
+
 _NO_CAPABILITIES: Mapping[str, Any] = {}
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _VISIBLE = re.compile(r"[\x20-\x7e\t]*")
@@ -62,12 +64,13 @@ def terms_of(headers: Headers, request: Request) -> Terms:
     Raises: ProtocolError: -32022 for a version we do not speak, -32020 where header and body differ, -32602 for
     metadata that is missing or malformed.
     """
-    header, meta = headers.get("HTTP_MCP_PROTOCOL_VERSION"), request.params.get("_meta")
-    if header is not None:
-        header = header.strip(" \t")
+    meta = request.params.get("_meta")
+    header = version_in(headers)
     if meta is not None and not isinstance(meta, dict):
         raise ProtocolError(INVALID_PARAMS, "_meta is an object.")
     said = meta.get(VERSION_KEY) if meta else None
+    if headers is None:
+        header = said
     if header != MODERN and said is None and not (meta and CAPABILITIES_KEY in meta and header not in LEGACY):
         return _legacy_terms(header, meta)
     if said is not None and header != said:
@@ -77,6 +80,12 @@ def terms_of(headers: Headers, request: Request) -> Terms:
     if header not in (None, MODERN):
         raise _unsupported(header)
     return _modern_terms(meta)
+
+
+def version_in(headers: Headers) -> str | None:
+    """What the MCP-Protocol-Version header says."""
+    header = None if headers is None else headers.get("HTTP_MCP_PROTOCOL_VERSION")
+    return header.strip(" \t") if isinstance(header, str) else None
 
 
 def _modern_terms(meta: dict[str, Any] | None) -> Terms:
@@ -115,6 +124,8 @@ def _unsupported(version: str | None) -> ProtocolError:
 
 def check_headers(headers: Headers, request: Request) -> None:
     """Of 2026-07-28: that ``Mcp-Method`` and ``Mcp-Name`` repeat the body. Raises ProtocolError (-32020)."""
+    if headers is None:
+        return
     method = headers.get("HTTP_MCP_METHOD")
     if method is None or (method != request.method and method.strip(" \t") != request.method):
         raise ProtocolError(HEADER_MISMATCH, "The Mcp-Method header is missing or differs from the body.")
@@ -128,6 +139,8 @@ def check_headers(headers: Headers, request: Request) -> None:
 
 def check_parameters(headers: Headers, parameters: Iterable[HeaderParameter], arguments: dict[str, Any]) -> None:
     """Of 2026-07-28: that ``Mcp-Param-...`` headers repeat the arguments they mirror. Raises ProtocolError (-32020)."""
+    if headers is None:
+        return
     for parameter in parameters:
         given = headers.get("HTTP_MCP_PARAM_" + parameter.header.upper().replace("-", "_"))
         value = parameter.value_in(arguments)

@@ -19,7 +19,7 @@ from .call import Begun, Call, Outcome, complete, object_in, text_in
 from .calling import call_tool, complete_argument, get_prompt, read_resource
 from .door import error_message_for
 from .endpoint import Server
-from .era import LEGACY, LOG_LEVELS, MODERN, VERSIONS, Headers, check_headers, terms_of
+from .era import LEGACY, LOG_LEVELS, MODERN, VERSION_KEY, VERSIONS, Headers, check_headers, terms_of, version_in
 from .listening import listen
 from .messages import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Id, Request
 from .sessions import Session
@@ -45,9 +45,16 @@ ACCEPTED = Answer(202, b"")
 
 
 def handle(
-    server: Server, context: Context, body: bytes, headers: Headers, presented: Presented | None = None
+    server: Server,
+    context: Context,
+    body: bytes,
+    headers: Headers,
+    presented: Presented | None = None,
+    session_id: str | None = None,
 ) -> Answer:
     """The answer to *body* as a caller with *context* sent it.
+
+    *presented* is looked at again for as long as a stream is open; *session_id* is the session of 2025 it came with.
 
     Raises: Unauthenticated, InsufficientScope, TooManyRequests, StoreUnavailable, BadTransport: HTTP has answers of its
     own for these.
@@ -57,10 +64,10 @@ def handle(
         envelope = messages.envelope_of(body)
         id = messages.id_of(envelope)
         message = messages.message_in(envelope)
-        session = _session(server, context, headers)
+        session = _session(server, context, session_id, message, headers)
         if isinstance(message, Request):
             return _answer(server, context, message, headers, session, presented)
-        if isinstance(message, messages.Reply) and headers.get("HTTP_MCP_PROTOCOL_VERSION") == MODERN:
+        if isinstance(message, messages.Reply) and version_in(headers) == MODERN:
             raise ProtocolError(INVALID_REQUEST, "Clients of this version answer by repeating the request.")
         if session is not None:
             _deliver(server, session, message)
@@ -99,10 +106,14 @@ def _answer(
     return Answer(200, messages.result_message(request.id, outcome))
 
 
-def _session(server: Server, context: Context, headers: Headers) -> Session | None:
+def _session(
+    server: Server, context: Context, id: str | None, message: messages.Message, headers: Headers
+) -> Session | None:
     """The session that the request names, if it is of 2025. Raises: BadTransport (404) for one that has ended."""
-    id = headers.get("HTTP_MCP_SESSION_ID")
-    if id is None or server.memory is None or headers.get("HTTP_MCP_PROTOCOL_VERSION") == MODERN:
+    if id is None or server.memory is None or version_in(headers) == MODERN:
+        return None
+    meta = message.params.get("_meta") if headers is None and isinstance(message, Request) else None
+    if isinstance(meta, dict) and VERSION_KEY in meta:
         return None
     return server.sessions.find(id, context.grant_id)
 

@@ -90,7 +90,9 @@ class _Door:
             _check_transport(environ)
         presented, context = self._admitted(environ, organization, project)
         if method == "POST":
-            return self._answered(methods.handle(self._server, context, _body(), environ, presented))
+            return self._answered(
+                methods.handle(self._server, context, _body(), environ, presented, environ.get("HTTP_MCP_SESSION_ID"))
+            )
         session_id = environ.get("HTTP_MCP_SESSION_ID")
         if session_id is None or self._server.memory is None or method not in ("GET", "DELETE"):
             raise BadTransport(405, "This address is served by POST.")
