@@ -128,10 +128,9 @@ class Admissions(BearerTokenValidator):  # type: ignore[misc]  # Authlib is not 
             raise _invalid("for another address")
 
     def _read(self, hash: str, stamp: int | None, kept: Admission | None) -> Admission | None:
-        target = None if kept else look_up(self._provider, hash)
-        if kept is None and (target is None or target.kind != ACCESS):
+        grant_id = kept.grant.id if kept else self._grant_id(hash)
+        if grant_id is None:
             return None
-        grant_id = kept.grant.id if kept else target.grant_id if target else ""
         record = self._provider.store.get(GRANT, grant_id)
         if record is None:
             return None
@@ -143,6 +142,10 @@ class Admissions(BearerTokenValidator):  # type: ignore[misc]  # Authlib is not 
             return None
         self._note_use(grant, access)
         return _admission(self._provider, stamp, record.version, grant, access)
+
+    def _grant_id(self, hash: str) -> str | None:
+        target = look_up(self._provider, hash)
+        return target.grant_id if target else None
 
     def _note_use(self, grant: Grant, access: AccessToken) -> None:
         """Write down the first use of the current tokens (RS-3), and now and then that the grant is in use."""

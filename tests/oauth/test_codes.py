@@ -135,7 +135,10 @@ def test_a_missing_verifier_is_refused_for_every_kind_of_client(flow: Flow, meth
     flow.register(token_endpoint_auth_method=method)
     proof = credentials(flow, method)
 
-    assert error_of(flow.exchange(flow.code(), code_verifier=None, **proof)) == (400, "invalid_request")
+    code = flow.code()
+
+    assert error_of(flow.exchange(code, code_verifier=None, **proof)) == (400, "invalid_request")
+    assert flow.exchange(code, **proof).status_code == 200, "a malformed request does not burn the code"
 
 
 @pytest.mark.parametrize("verifier", ["v" * 42, "v" * 129, "v" * 42 + "!", "v" * 43 + "\n"])

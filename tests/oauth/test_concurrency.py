@@ -103,6 +103,7 @@ def test_fifty_calls_at_upstream_expiry_make_one_renewal(flow: Flow) -> None:
     """UP-3: across processes, by the lease; everybody gets the new token."""
     tokens = flow.sign_in()
     age(flow, tokens["refresh_token"], OVER_S)
+    flow.sandbox.faults.add(path="/oauth/token/", delay_s=0.5)  # so that both processes come to the same door
 
     with two_processes(flow, "call", threads=25, token=tokens["access_token"]) as workers:
         found = answers(workers)

@@ -89,6 +89,18 @@ def test_a_lost_answer_can_be_fetched_again(flow: Flow, later_s: int) -> None:
         assert refreshed(flow, again["refresh_token"])
 
 
+def test_every_answer_can_be_lost_anew(flow: Flow) -> None:
+    """REF-4 a: that an earlier answer arrived says nothing about the next one."""
+    second = refreshed(flow, flow.sign_in()["refresh_token"])
+    flow.context(second["access_token"])
+    lost = refreshed(flow, second["refresh_token"])
+
+    with clock.shifted(3600):
+        assert refreshed(flow, second["refresh_token"])["refresh_token"] == lost["refresh_token"]
+
+    assert flow.events == []
+
+
 def test_a_day_later_it_is_reuse(flow: Flow) -> None:
     """REF-4 a, c."""
     first = flow.sign_in()
