@@ -42,6 +42,16 @@ def test_tools_lists_every_tool_with_its_skills(app: Flask) -> None:
     assert lines["search_issues"].split()[1:] == ["reads", "inspect,", "seer,", "triage"]
 
 
+def test_tools_tells_what_each_costs_a_model(app: Flask) -> None:
+    shown = app.test_cli_runner().invoke(args=["sentry-mcp", "tools", "--cost"])
+
+    *rows, total = shown.output.splitlines()
+    costs = {row.split()[0]: int(row.split()[1]) for row in rows}
+    listed = sum(int(row.split()[1]) for row in rows if "found by search" not in row)
+    assert set(costs) == set(state_of(app).endpoint.toolbox.tools)
+    assert total.split()[:4] == ["tools/list", str(listed), "of", f"{sum(costs.values())};"]
+
+
 def test_doctor_finds_nothing_wrong_with_a_sound_installation(app: Flask) -> None:
     shown = app.test_cli_runner().invoke(args=["sentry-mcp", "doctor"])
 

@@ -27,9 +27,8 @@ def _line(one: Json) -> str:
     projects = [word(project["slug"]) for project in as_maps(one.get("projects")) if project.get("slug")]
     parts = [
         quoted(one.get("version") or "no version", 200),
-        f"created {iso(one.get('dateCreated'))}" if iso(one.get("dateCreated")) else None,
-        f"released {iso(one.get('dateReleased'))}" if iso(one.get("dateReleased")) else None,
-        plural(one.get("newGroups") or 0, "new issue"),
+        _when(one),
+        plural(one["newGroups"], "new issue") if one.get("newGroups") else None,
         f"last event {iso(one.get('lastEvent'))}" if iso(one.get("lastEvent")) else "no events",
         f"in {', '.join(projects[:10])}" if projects else None,
         f"deployed to {quoted(deploy.get('environment') or '?', 60)} {iso(deploy.get('dateFinished')) or ''}".strip()
@@ -45,3 +44,11 @@ def _commit(commit: Json) -> str:
     """The first line of its message."""
     told = str(commit.get("message") or "").partition("\n")[0]
     return f"last commit {identifier(str(commit['id'])[:12])} {quoted(told, 120)}"
+
+
+def _when(one: Json) -> str | None:
+    """When it was released, or created if it was not."""
+    released, created = iso(one.get("dateReleased")), iso(one.get("dateCreated"))
+    if released:
+        return f"released {released}"
+    return f"created {created}, not released" if created else None

@@ -42,7 +42,15 @@ class AnalyzeIssue(IssueInput):
     instruction = fields.text("What to pay attention to", validate=fields.instruction)
 
 
-@toolbox.tool(AnalyzeIssue, skills={SEER}, scopes={"event:write"}, reads_only=False, destructive=False)
+@toolbox.tool(
+    AnalyzeIssue,
+    skills={SEER},
+    scopes={"event:write"},
+    reads_only=False,
+    destructive=False,
+    task="optional",
+    task_from_start=False,
+)
 def analyze_issue_with_seer(
     ctx: Context,
     *,
@@ -69,6 +77,8 @@ def analyze_issue_with_seer(
     check_project(ctx, issue)
     if issue.get("issueCategory") == "metric" or issue.get("issueType") == "metric_issue":
         return _METRIC
+    if run is None or _status(run) not in _ENDS:
+        ctx.continue_as_task()
     if run is None:
         sentry.start_autofix(ctx.sentry, reference, instruction)
         run = {"status": "processing"}

@@ -15,7 +15,7 @@ def test_tells_deploys_commits_and_new_issues(mira: Caller) -> None:
     text = re.sub(r"last commit [0-9a-f]{12}", "last commit <sha>", text)
     assert text == (
         f"# Releases in northwind\n\n{LEGEND}\n\n"
-        "- «checkout-api@2.8.0» · created <time> · released <time> · 1 new issue · last event <time> · "
+        "- «checkout-api@2.8.0» · released <time> · 1 new issue · last event <time> · "
         "in checkout-api · deployed to «production» <time> · last commit <sha> «fix: round totals» · by Mira Okafor"
     )
 

@@ -119,7 +119,7 @@ def test_shows_a_release_and_not_a_pointer_to_it(mira: Caller, sandbox: Sandbox)
     """Section 7.11."""
     text = mira.read("get_sentry_resource", url=f"{sandbox.url}/organizations/northwind/releases/checkout-api%402.8.0/")
 
-    assert "«checkout-api@2.8.0» · created <time>" in text
+    assert "«checkout-api@2.8.0» · released <time>" in text
     assert text.endswith("**URL**: http://sentry.test/organizations/northwind/releases/checkout-api%402.8.0/")
 
 

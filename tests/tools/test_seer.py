@@ -21,10 +21,14 @@ class Listening(Silent):
 
     def __init__(self, patience: int = 1_000) -> None:
         self.heard: list[tuple[float, float | None, str | None]] = []
+        self.tasks = 0
         self._patience = patience
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         self.heard.append((progress, total, message))
+
+    def continue_as_task(self) -> None:
+        self.tasks += 1
 
     def is_cancelled(self) -> bool:
         return len(self.heard) >= self._patience
@@ -107,6 +111,18 @@ def test_ends_when_the_client_has_gone(as_user: Callable[..., Caller], sandbox: 
     as_user("mira", exchange=client).call("analyze_issue_with_seer", **NORTHWIND, issueId=fresh)
 
     assert sum(one.path.endswith("/autofix/") and one.method == "GET" for one in sandbox.requests) == 1
+
+
+def test_only_what_takes_long_becomes_a_task(as_user: Callable[..., Caller], sandbox: Sandbox, fresh: str) -> None:
+    """A client that knows tasks gets one; before anything is started, since a task begins anew."""
+    client = Listening()
+    mira = as_user("mira", exchange=client)
+
+    mira.call("analyze_issue_with_seer", **NORTHWIND, issueId=sandbox.landmarks["chained"])
+    assert client.tasks == 0
+    mira.call("analyze_issue_with_seer", **NORTHWIND, issueId=fresh)
+
+    assert client.tasks == 1
 
 
 def test_a_state_that_cannot_be_read_is_told(mira: Caller, sandbox: Sandbox, fresh: str) -> None:
