@@ -71,9 +71,13 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is not typed
         expires_in: int | None = None,
         include_refresh_token: bool = True,
     ) -> dict[str, Any]:
-        """As Authlib's, with the life that the grant has left (TOK-5) instead of its ten days."""
+        """As Authlib's, with the life that the grant has left (TOK-5) instead of its ten days.
+
+        Whether there is a refresh token is for the client as it was at authorize: a document is not fetched again.
+        """
         if user is not None:
             expires_in = life_s(self.provider, user.grant)
+            include_refresh_token = "refresh_token" in user.grant.client.grant_types
         token: dict[str, Any] = super().generate_token(
             grant_type, client, user, scope, expires_in, include_refresh_token
         )

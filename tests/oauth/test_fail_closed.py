@@ -2,17 +2,29 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flask_sentry_mcp import clock
-from flask_sentry_mcp.errors import StoreUnavailable, Unauthenticated
+from flask_sentry_mcp.errors import MembershipUnknown, SentryUnreachable, StoreUnavailable, Unauthenticated
 from flask_sentry_mcp.oauth.grants import GRANT, TOKEN
 from flask_sentry_mcp.oauth.records import Grant
 from flask_sentry_mcp.store.base import Store
-from tests.oauth.flow import Flow, answer_of, error_of, json_of
+from flask_sentry_mcp.testing import start_sandbox
+from tests.oauth.flow import (
+    ISSUER,
+    Flow,
+    answer_of,
+    error_of,
+    json_of,
+    load_settings,
+    new_flow,
+    open_provider,
+    sqlite_url,
+)
 
 METHODS = ("get", "put", "take", "swap", "delete", "find", "count", "stamp")
 UNAVAILABLE = (503, "temporarily_unavailable")
@@ -184,6 +196,24 @@ def test_a_look_up_alone_is_nothing(flow: Flow) -> None:
 
     with pytest.raises(Unauthenticated):
         flow.context(tokens["access_token"])
+
+
+def test_a_sentry_that_is_gone_ends_no_sign_in(tmp_path: Path) -> None:
+    """Section 30 point 3: what needs Sentry says so, the rest goes on; nothing is issued without it."""
+    with start_sandbox(ISSUER) as sandbox, ExitStack() as stack:
+        provider = stack.enter_context(open_provider(load_settings(sandbox, sqlite_url(tmp_path))))
+        flow = new_flow(provider, sandbox)
+        tokens, back = flow.sign_in(), sandbox.approve(flow.to_sentry())
+        sandbox.stop()
+
+        assert answer_of(flow.browser.get(back))["error"] == "temporarily_unavailable"
+        newer = json_of(flow.refresh(tokens["refresh_token"]))
+        with pytest.raises(SentryUnreachable) as caught:
+            flow.context(newer["access_token"]).sentry.get("auth")
+        assert caught.value.http_status == 503
+        with pytest.raises(MembershipUnknown):
+            flow.context(newer["access_token"], "northwind")
+        assert flow.revoke(newer["refresh_token"]).status_code == 200
 
 
 def test_a_clock_that_jumped_back_opens_nothing(flow: Flow) -> None:
