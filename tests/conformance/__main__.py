@@ -29,7 +29,7 @@ def main() -> int:
     """Install, serve, run, count."""
     _install()
     failed = False
-    with tempfile.TemporaryDirectory() as folder, _server(Path(folder)) as url:
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as url:
         for revision, scored in REQUIREMENTS.items():
             failed |= not _passes(url, revision, scored, Path(folder) / revision)
     return 1 if failed else 0
@@ -44,7 +44,7 @@ def _install() -> None:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[str]:
+def serving(folder: Path) -> Iterator[str]:
     """The fixture under gunicorn with two workers; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -67,7 +67,14 @@ def _server(folder: Path) -> Iterator[str]:
         "--log-level",
         "warning",
     ]
-    command += ["--no-control-socket", "-b", f"127.0.0.1:{port}", "tests.conformance.fixture:create_app()"]
+    command += [
+        "--no-control-socket",
+        "--graceful-timeout",
+        "1",
+        "-b",
+        f"127.0.0.1:{port}",
+        "tests.conformance.fixture:create_app()",
+    ]
     with subprocess.Popen(command, env=environment) as process:
         try:
             _await(f"http://127.0.0.1:{port}/mcp")
