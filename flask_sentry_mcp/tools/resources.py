@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..context import Context
-from ..errors import InvalidInput
+from ..errors import InvalidInput, OutsideConstraint
 from ..mcp.tool import Toolbox
 from ..render import releases as render
 from ..sentry import releases
@@ -75,6 +75,7 @@ def get_sentry_resource(
     if target.type == "release":
         version = target.arguments["version"]
         found = releases.get_release(ctx.sentry, organization, version, region_url=region)
+        _check_project(ctx, found)
         return render.release(organization, found, WebLinks(ctx.sentry.regions, organization).release(version))
     tool = _TOOLS[target.type]
     if tool not in ctx.tools.names():
@@ -82,6 +83,13 @@ def get_sentry_resource(
     fixed = ctx.constraint.region_url
     where = {"organizationSlug": organization} | ({"regionUrl": region} if region and not fixed else {})
     return ctx.tools.call(tool, target.arguments | where)
+
+
+def _check_project(ctx: Context, release: dict[str, Any]) -> None:
+    """Raises: OutsideConstraint when this connection is fixed to a project that *release* is not of."""
+    slugs = [project.get("slug") for project in release.get("projects") or [] if isinstance(project, dict)]
+    if ctx.constraint.project_slug not in (None, *slugs):
+        raise OutsideConstraint("release of another project")
 
 
 # -- by ID ----------------------------------------------------------------------------------------------------------
