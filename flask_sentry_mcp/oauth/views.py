@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, render_template, request
 from werkzeug.datastructures import Headers
@@ -253,11 +254,13 @@ def _arrival(settings: Settings, step: Step) -> Arrival:
 def _body(limit: int) -> bytes | None:
     """The body, or None when it has more than *limit* bytes, announced or not (GATE-5).
 
-    Werkzeug cuts a body without a length off at its limit and says nothing, so its limit is one byte further.
+    Werkzeug cuts a body without a length off at its limit and says nothing, so its limit is one byte further. A form
+    that the host application has read before us is no longer in the stream, and is put together again.
     """
     request.max_content_length = limit + 1
     try:
-        body = request.get_data(cache=False)
+        was_read = "form" in vars(request) and request.form
+        body = urlencode(list(request.form.items(multi=True))).encode() if was_read else request.get_data(cache=False)
         return body if len(body) <= limit else None
     except RequestEntityTooLarge:
         return None

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from flask import Flask
+from flask import Flask, request
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 import flask_sentry_mcp
@@ -118,6 +118,20 @@ def test_a_body_without_a_length_is_cut_off_too(person: Person) -> None:
     _, status, _ = run_wsgi_app(person.provider.app, environ)
 
     assert status.startswith("413")
+
+
+def test_a_host_application_may_read_the_form_before_us(person: Person) -> None:
+    """As extensions against forged requests do, in a before_request."""
+    app = person.provider.app
+    assert isinstance(app, Flask)
+
+    @app.before_request
+    def look() -> None:
+        assert request.form is not None
+
+    page = person.open(person.register())
+
+    assert person.press(page, skills=["inspect", "triage"]).status_code == 303
 
 
 def test_our_sentences_can_stand_in_an_answer() -> None:
