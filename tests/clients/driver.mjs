@@ -98,6 +98,8 @@ const orders = {
   },
 
   version: () => given.edition === "1.x" ? transport.protocolVersion : client.getNegotiatedProtocolVersion(),
+  sessionId: () => transport.sessionId,
+  terminate: () => transport.terminateSession(),
   memory: () => memory,
   seen: () => seen.splice(0),
   heard: () => heard.splice(0),

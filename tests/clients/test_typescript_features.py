@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from tests.conformance.fixture import create_app
 from tests.tour.server import free_port
@@ -11,6 +12,7 @@ from tests.tour.server import free_port
 from .site import listening
 from .typescript import EDITIONS, Edition, Refused, TypeScriptClient
 
+ACCEPTED = "application/json, text/event-stream"
 LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 ANSWERS: dict[str, Any] = {
     "elicitation/create": {
@@ -123,7 +125,7 @@ def test_progress_arrives_before_the_result(client: TypeScriptClient) -> None:
 
 def test_log_messages_reach_those_who_asked(client: TypeScriptClient, edition: Edition) -> None:
     """The older eras ask once for the session, the modern one with the request."""
-    meta = {"_meta": {LOG_LEVEL: "info"}} if edition.version == "2026-07-28" else {}
+    meta = {"_meta": {LOG_LEVEL: "info"}} if edition.is_modern else {}
     if not meta:
         client.do("setLoggingLevel", "info")
 
@@ -162,7 +164,7 @@ def test_a_client_that_cannot_be_asked_is_told_so(url: str, edition: Edition) ->
     try:
         client.do("connect")
 
-        if edition.version == "2026-07-28":
+        if edition.is_modern:
             with pytest.raises(Refused, match="this client cannot answer") as refused:
                 client.call("test_missing_capability")
             assert refused.value.code == -32021
@@ -179,13 +181,62 @@ def test_an_answer_outlives_its_connection(client: TypeScriptClient, edition: Ed
     assert client.text("test_reconnection") == "Reconnection test completed successfully."
 
 
-def test_hears_when_the_tools_change(client: TypeScriptClient, edition: Edition) -> None:
-    if edition.version == "2026-07-28":
-        assert client.do("listen", {"toolsListChanged": True}) == {"toolsListChanged": True}
+def test_hears_when_the_tools_change(url: str, edition: Edition) -> None:
+    """The modern era asks for it by a request that stays open, the older ones on the session's stream."""
+    client = TypeScriptClient(edition, url, oauth=False)
+    try:
+        client.do("connect")
+        if edition.is_modern:
+            assert client.do("listen", {"toolsListChanged": True}) == {"toolsListChanged": True}
+        else:
+            assert client.exchanges("GET /mcp 200")
 
-    client.call("test_trigger_tool_change")
+        client.call("test_trigger_tool_change")
 
-    assert client.waits_for("notifications/tools/list_changed")
+        assert client.hears("notifications/tools/list_changed")
+    finally:
+        client.end()
+
+
+def test_an_argument_is_mirrored_into_a_header(client: TypeScriptClient) -> None:
+    """``x-mcp-header``: the modern client sends it twice, encoded where it has to be, and the server compares."""
+    listed = {one["name"]: one["inputSchema"] for one in client.do("listTools")["tools"]}
+
+    assert listed["test_x_mcp_header"]["properties"]["region"]["x-mcp-header"] == "Region"
+    assert client.text("test_x_mcp_header", region="Köln am Rhein ") == "Region: Köln am Rhein "
+
+
+def test_a_session_can_be_ended(url: str, edition: Edition) -> None:
+    """DELETE ends a session of the older eras for good; the modern era has none."""
+    client = TypeScriptClient(edition, url, oauth=False)
+    try:
+        client.do("connect")
+        session = client.do("sessionId")
+
+        client.do("terminate")
+
+        if edition.is_modern:
+            assert session is None
+            assert not any(one.startswith("DELETE") for one in client.do("seen"))
+        else:
+            assert client.exchanges("DELETE /mcp 204")
+            headers = {"Mcp-Session-Id": session, "MCP-Protocol-Version": edition.version, "Accept": ACCEPTED}
+            again = requests.post(url, json={"jsonrpc": "2.0", "id": 1, "method": "ping"}, headers=headers, timeout=10)
+            assert again.status_code == 404
+    finally:
+        client.end()
+
+
+def test_resource_subscriptions_and_ping_of_the_older_eras(client: TypeScriptClient, edition: Edition) -> None:
+    """What the modern era has no more is refused by its own client."""
+    watched = {"uri": "test://watched-resource"}
+
+    for order, *arguments in (("ping",), ("subscribeResource", watched), ("unsubscribeResource", watched)):
+        if edition.is_modern:
+            with pytest.raises(Refused):
+                client.do(str(order), *arguments)
+        else:
+            assert client.do(str(order), *arguments) == {}
 
 
 def test_a_closed_client_leaves_nothing_behind(url: str, edition: Edition) -> None:

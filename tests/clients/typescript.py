@@ -4,7 +4,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from .packages import HOME, NODE
 
 DRIVER = Path(__file__).with_name("driver.mjs")
 REDIRECT_URI = "http://127.0.0.1:33419/callback"
-TOLD_WITHIN_S = 5
+COMES_WITHIN_S = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Edition:
     package: str
     mode: str
     version: str
+
+    @property
+    def is_modern(self) -> bool:
+        return self.version >= "2026-07-28"
 
     def __str__(self) -> str:
         return f"{self.package}-{self.version}"
@@ -92,14 +96,21 @@ class TypeScriptClient:
         """The texts of a tool's result."""
         return "\n".join(block["text"] for block in self.call(tool, **arguments)["content"] if block["type"] == "text")
 
+    def hears(self, method: str) -> bool:
+        """Whether the server soon tells, or asks, *method*."""
+        return self._comes("heard", lambda one: one["method"] == method)
+
+    def exchanges(self, exchange: str) -> bool:
+        """Whether there soon is an exchange like ``"GET /mcp 200"``."""
+        return self._comes("seen", lambda one: one == exchange)
+
     def end(self) -> None:
         self._child.end()
 
-    def waits_for(self, method: str) -> bool:
-        """Whether the server tells *method* soon."""
-        until = time.monotonic() + TOLD_WITHIN_S
+    def _comes(self, order: str, is_wanted: Callable[[Any], bool]) -> bool:
+        until = time.monotonic() + COMES_WITHIN_S
         while time.monotonic() < until:
-            if any(one["method"] == method for one in self.do("heard")):
+            if any(map(is_wanted, self.do(order))):
                 return True
             time.sleep(0.02)
         return False
