@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Blueprint, Response, copy_current_request_context, request
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from ..context import Context, Presented
@@ -20,6 +21,7 @@ from . import listening, methods
 from .call import UNEXPECTED
 from .endpoint import Endpoint, Server
 from .messages import encode
+from .streams import Stream
 
 __all__ = ["Endpoint", "mcp_blueprint"]
 
@@ -56,6 +58,14 @@ def mcp_blueprint(endpoint: Endpoint) -> Blueprint:
             provide_automatic_options=False,
         )
     return blueprint
+
+
+class _Message(Response):
+    """A finished message. Its headers are complete as they are: nothing about them needs to be worked out again."""
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        """The headers as they were given."""
+        return self.headers
 
 
 class _Door:
@@ -108,10 +118,12 @@ class _Door:
         return Response(listening.resume(self._server, session, last.strip()), 200, self._stream)
 
     def _answered(self, answer: methods.Answer) -> Response:
-        headers = self._json if isinstance(answer.body, bytes) else self._stream
+        if isinstance(answer.body, Stream):
+            return Response(answer.body, answer.status, self._stream)
+        response = _Message(answer.body, answer.status, self._json)
         if answer.session is not None:
-            headers = [*headers, ("Mcp-Session-Id", answer.session.id)]
-        return Response(answer.body, answer.status, headers)
+            response.headers["Mcp-Session-Id"] = answer.session.id
+        return response
 
     def _admitted(
         self, environ: Mapping[str, Any], organization: str | None, project: str | None
