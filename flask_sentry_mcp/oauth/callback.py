@@ -160,7 +160,7 @@ def _error_location(provider: Provider, approved: Approved, error: SentryMCPErro
     """The address with the error that the client shall know; the rest is for the log (CB-2)."""
     event_id = new_event_id()
     client = approved.request.client
-    log.warning("sign-in of client %s failed, event %s: %s", client.client_id, event_id, error)
+    log.warning("sign-in of client %s failed, event %s: %s", client.log_id, event_id, error)
     code, sentence = _told(error)
     description = sentence if code == "access_denied" else f"{sentence} Event {event_id}."
     return client_redirect(approved.request, provider.issuer, error=code, error_description=description)

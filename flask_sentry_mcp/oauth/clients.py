@@ -4,11 +4,13 @@ A registration that was never used is a record of its own kind, so that there ca
 (DCR-7); its first token request moves it to the clients that are in use (DCR-6).
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from .. import clock
 from .provider import Provider
@@ -45,6 +47,13 @@ class Client:
     def is_public(self) -> bool:
         """Whether it keeps no secret."""
         return self.auth_method == "none"
+
+    @property
+    def log_id(self) -> str:
+        """The id as it may stand in a log: of an address its host, and a hash that tells two apart (LOG-2)."""
+        if self.kind != "document":
+            return self.client_id
+        return f"{urlsplit(self.client_id).hostname}#{hashlib.sha256(self.client_id.encode()).hexdigest()[:8]}"
 
     def may_use(self, method: str) -> bool:
         """Whether it may authenticate by *method*: exactly the one it registered (TOK-1)."""

@@ -26,5 +26,5 @@ def token_response(provider: Provider, gated: GatedRequest) -> Reply:
         try:
             touch_client(provider, server.client)
         except StoreUnavailable as error:
-            log.warning("the use of client %s could not be noted: %s", server.client.client_id, error)
+            log.warning("the use of client %s could not be noted: %s", server.client.log_id, error)
     return reply

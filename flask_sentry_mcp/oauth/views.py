@@ -186,7 +186,7 @@ def _answer(provider: Provider, step: Step) -> Answer:
         provider.limits.hit(step.limit, f"oauth.{step.name}", provider.limits.address_key(arrival.address))
         return step.view(arrival)
     except ReturnToClient as fault:
-        log.info("%s: %s, by redirect to client %s", step.name, fault.code, fault.client.client_id)
+        log.info("%s: %s, by redirect to client %s", step.name, fault.code, fault.client.log_id)
         return refusal(provider.settings, fault)
     except SentryMCPError as fault:
         event_id = new_event_id()

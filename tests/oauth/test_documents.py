@@ -1,5 +1,7 @@
 """Client documents: what a stranger's URL may make us do, and what its document proves (CIMD-1..8)."""
 
+import base64
+import hashlib
 import json
 import re
 import socket
@@ -17,9 +19,10 @@ from flask_sentry_mcp import clock
 from flask_sentry_mcp.config import Settings
 from flask_sentry_mcp.oauth import fetching
 from flask_sentry_mcp.oauth.fetching import DocumentRefused, Fetcher
+from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.addresses import is_public
 from tests.oauth.document_host import HOST, ID, REDIRECT, DocumentHost, answer, document, document_host, slowly
-from tests.oauth.person import Person, answer_in, make_provider
+from tests.oauth.person import ISSUER, Person, answer_in, make_provider
 
 
 @pytest.fixture
@@ -103,6 +106,34 @@ def test_a_document_that_changes_meanwhile_changes_nothing(host: DocumentHost) -
     assert approved.status_code == 303
     assert answer_in(denied.location)["error"] == "access_denied"
     assert denied.location.startswith(REDIRECT)
+    assert len(host.requests) == 1
+
+
+def test_a_document_client_gets_its_tokens_and_keeps_them(host: DocumentHost, sandbox: Sandbox) -> None:
+    """CIMD-2: from the document to a refresh; once it is signed in, its host may be gone."""
+    host.publish("Cache-Control: no-store")
+    person = person_at(host.fetcher(), **sandbox.settings())
+    verifier = "v" * 43
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+    page = person.open(ID, redirect_uri=REDIRECT, code_challenge=challenge)
+    back = person.browser.get(sandbox.approve(person.press(page).location, user="mira"))
+    assert back.location.startswith(f"{REDIRECT}?")
+    host.reply = answer(b"", status="410 Gone")
+
+    def ask(**form: str) -> dict[str, Any]:
+        found = person.browser.post(f"{ISSUER}/oauth/token", data={"client_id": ID, **form}).get_json()
+        assert isinstance(found, dict)
+        return found
+
+    tokens = ask(
+        grant_type="authorization_code",
+        code=answer_in(back.location)["code"],
+        redirect_uri=REDIRECT,
+        code_verifier=verifier,
+    )
+    again = ask(grant_type="refresh_token", refresh_token=tokens["refresh_token"])
+
+    assert tokens["access_token"] != again["access_token"]
     assert len(host.requests) == 1
 
 
