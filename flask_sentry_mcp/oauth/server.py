@@ -81,7 +81,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]  # Authlib is not typed
         token: dict[str, Any] = super().generate_token(
             grant_type, client, user, scope, expires_in, include_refresh_token
         )
-        return token
+        return {"scope": "", **token}  # always told (TOK-3): a skill of an application's own may need none of Sentry
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Authlib's signals stay here; ours are sent where things happen, and carry no tokens."""

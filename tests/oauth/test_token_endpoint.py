@@ -2,6 +2,7 @@
 
 import logging
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from flask_sentry_mcp.oauth.clients import IN_USE, NEVER_USED
 from flask_sentry_mcp.oauth.grants import token_hash
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security import redact
+from flask_sentry_mcp.skills import SKILLS, Skill
 from tests.oauth.flow import Flow, answer_of, error_of, json_of, load_settings, new_flow, open_provider, sqlite_url
 
 
@@ -154,6 +156,19 @@ def test_authlibs_log_of_issued_tokens_is_redacted(flow: Flow, caplog: pytest.Lo
     assert any(record.name.startswith("authlib") for record in caplog.records)
     assert tokens["access_token"] not in caplog.text
     assert tokens["refresh_token"] not in caplog.text
+
+
+def test_a_skill_may_need_nothing_of_sentry(sandbox: Sandbox, tmp_path: Path) -> None:
+    """TOK-3: ``scope`` is told also when it is empty, and the sign-in lives like any other."""
+    own = Skill("reports", "Read reports", "Reports of the application itself.", frozenset())
+    with open_provider(load_settings(sandbox, sqlite_url(tmp_path))) as provider:
+        flow = new_flow(replace(provider, skills=(*SKILLS, own)), sandbox)
+
+        tokens = flow.sign_in(skills=("reports",))
+
+        assert tokens["scope"] == ""
+        assert flow.context(tokens["access_token"]).skills == {"reports"}
+        assert json_of(flow.refresh(tokens["refresh_token"]))["scope"] == ""
 
 
 def test_lives_are_those_of_the_settings(sandbox: Sandbox, tmp_path: Path) -> None:
