@@ -39,24 +39,34 @@ def quoted(text: object, limit: int = LINE_LIMIT) -> str:
     >>> quoted("cart total is\\nnegative")
     '«cart total is negative»'
     """
-    line = " ".join(clean(text).split()).replace("«", '"').replace("»", '"')
-    return f"«{_marked_off(_cut(line, limit))}»"
+    head, beyond = _head(text, limit)
+    line = " ".join(head.split()).replace("«", '"').replace("»", '"')
+    return f"«{_marked_off(_cut(line, limit, beyond))}»"
 
 
 def fence(text: object, limit: int = BLOCK_LIMIT, *, more: str = "") -> str:
     """*text* as a block of data, cut at *limit* characters; the cut is told behind the fence, with *more*: how to get
     the rest.
     """
-    whole = clean(text).strip("\n")
+    head, beyond = _head(text, limit)
+    whole = head.strip("\n")
     shown = whole[:limit]
     block = f"<untrusted>\n{_marked_off(shown)}\n</untrusted>"
-    if len(shown) == len(whole):
+    if len(shown) == len(whole) and not beyond:
         return block
-    return f"{block}\n({limit:,} of {len(whole):,} characters shown.{' ' + more if more else ''})"
+    return f"{block}\n({len(shown):,} of {len(whole) + beyond:,} characters shown.{' ' + more if more else ''})"
 
 
-def _cut(line: str, limit: int) -> str:
-    return line if len(line) <= limit else f"{line[:limit]}… ({len(line) - limit:,} more characters)"
+def _head(text: object, limit: int) -> tuple[str, int]:
+    """The cleaned beginning of *text*, long enough for *limit*, and how many characters were not even looked at."""
+    raw = str(text)
+    window = 4 * limit + 1_000
+    return clean(raw[:window]), max(0, len(raw) - window)
+
+
+def _cut(line: str, limit: int, beyond: int) -> str:
+    rest = max(0, len(line) - limit) + beyond
+    return f"{line[:limit]}… ({rest:,} more characters)" if rest else line
 
 
 def _marked_off(text: str) -> str:

@@ -58,7 +58,7 @@ def raise_for(answer: Answer, segments: Segments, *, sent: Any = None) -> None:
     if 200 <= answer.status < 300:
         return
     body = _peek(answer)
-    detail = f"{'/'.join(map(str, segments))}: {answer.body[:500].decode(errors='replace')}"
+    detail = f"{'/'.join(map(str, segments))}: {answer.body[:500]!r}"
     if answer.status == 429:
         raise SentryRateLimited(rate_limit_wait(answer), detail)
     if answer.status >= 500 or answer.status < 300:

@@ -113,7 +113,7 @@ def get_issue_details(
 
     Give issueUrl, or organizationSlug with issueId. With eventId, that event is shown instead of the latest.
     """
-    if event_id and not issue_id and not issue_url:
+    if event_id not in (None, "latest") and not issue_id and not issue_url:
         if not organization_slug:
             raise InvalidInput("organizationSlug is missing: an event ID alone does not say where to look.")
         found = sentry.find_by_event(ctx.sentry, organization_slug, event_id, region_url=region_url)

@@ -1,5 +1,6 @@
 """The fence: strangers' words are marked as data, and nothing in them can end the mark or hide from a person."""
 
+import time
 import unicodedata
 
 import pytest
@@ -84,6 +85,18 @@ def test_a_long_block_says_how_much_is_missing_and_how_to_get_it() -> None:
     text = fence("x" * 5_000, 10, more="Ask for page 2.")
 
     assert text == "<untrusted>\nxxxxxxxxxx\n</untrusted>\n(10 of 5,000 characters shown. Ask for page 2.)"
+
+
+def test_a_huge_text_is_not_even_read_through() -> None:
+    """An event may carry megabytes; what is not shown is only counted."""
+    huge = "\u200bx" * 20_000_000
+    started = time.process_time()
+
+    block, line = fence(huge, 100), quoted(huge, 100)
+
+    assert time.process_time() - started < 0.5
+    assert block.endswith(" characters shown.)")
+    assert line.endswith(" more characters)»")
 
 
 def test_anything_can_be_fenced() -> None:

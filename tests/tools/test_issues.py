@@ -261,6 +261,7 @@ def test_an_unknown_event_is_an_answer(mira: Caller) -> None:
         ({}, "organizationSlug is missing. Give it with issueId, or give issueUrl alone."),
         ({"organizationSlug": "northwind"}, "issueId is missing. Give an ID such as WEB-4F or 6620113"),
         ({"eventId": "f" * 32}, "organizationSlug is missing: an event ID alone"),
+        ({"eventId": "latest", "organizationSlug": "northwind"}, "issueId is missing."),
         ({"eventId": "xyz", "organizationSlug": "northwind"}, "An event ID has 32 hexadecimal digits."),
         ({"organizationSlug": "northwind", "issueId": "!?"}, "This is no issue ID. It looks like WEB-4F"),
         ({"organizationSlug": "northwind", "issueId": "one two three"}, "This is no issue ID."),
