@@ -141,6 +141,8 @@ def test_a_subscription_is_cancelled_by_a_notification(pipe: Pipe, toolbox: Tool
     assert pipe.hear()["method"] == "notifications/tools/list_changed"
 
     pipe.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "s"}})
+    pipe.say(_request(1, "ping"))
+    assert pipe.hear()["id"] == 1  # so the notification before it has been read
     toolbox.remove("ask")
     pipe.say(_request(2, "tools/list", meta=META))
 
