@@ -13,11 +13,11 @@ from flask import Flask
 
 from flask_sentry_mcp import clock, signals
 from flask_sentry_mcp.oauth import keys
-from flask_sentry_mcp.oauth.clients import forget_client
+from flask_sentry_mcp.oauth.clients import NEVER_USED, forget_client, get_client, put_client
 from flask_sentry_mcp.oauth.provider import Provider
 from flask_sentry_mcp.skills import SKILLS, Skill
 from flask_sentry_mcp.testing import Form
-from tests.oauth.person import HTML, ISSUER, WEB, Person, answer_in, make_provider
+from tests.oauth.person import ISSUER, WEB, Person, answer_in, make_provider
 
 
 def words(page: str) -> str:
@@ -387,6 +387,29 @@ def test_a_client_deleted_meanwhile_is_refused(person: Person, provider: Provide
     assert "Location" not in answer.headers
 
 
+def test_an_address_withdrawn_meanwhile_is_refused(person: Person, provider: Provider) -> None:
+    """REDIR-7: the form says where the answer goes, the registration whether it may."""
+    client_id = person.register()
+    page = person.open(client_id)
+    client = get_client(provider, client_id)
+    assert client is not None
+    put_client(provider, replace(client, redirect_uris=("https://app.example/new",)), kind=NEVER_USED, ttl_s=60)
+
+    for decision in ("approve", "deny"):
+        answer = person.press(page, decision)
+        assert answer.status_code == 400
+        assert "Location" not in answer.headers
+
+
+def test_no_more_is_asked_of_sentry_than_the_client_asked_for(person: Person) -> None:
+    """SCOPE-2: a skill reads with what there is."""
+    page = person.open(person.register(), scope="org:read event:read")
+
+    onward = person.press(page, skills=["inspect"])
+
+    assert parse_qs(urlsplit(onward.location).query)["scope"] == ["event:read org:read"]
+
+
 def test_a_large_form_is_refused(person: Person) -> None:
     """GATE-5: announced or not."""
     answer = person.press(person.open(person.register()), padding="x" * 17_000)
@@ -410,10 +433,12 @@ def test_a_subdomain_cannot_plant_the_secret(person: Person) -> None:
     secret = re.search(r"__Host-mcp_csrf=([\w-]{43})", page.headers["Set-Cookie"])
     assert secret
     other = Person(person.provider)
+    other.browser.set_cookie("mcp_csrf", secret[1], domain="mcp.test")
+    planted = other.press(page)
+    other.browser.set_cookie("__Host-mcp_csrf", secret[1], domain="mcp.test")
 
-    answer = other.press(page, headers={**HTML, "Origin": ISSUER, "Cookie": f"mcp_csrf={secret[1]}"})
-
-    assert answer.status_code == 400
+    assert planted.status_code == 400
+    assert other.press(page).status_code == 303
 
 
 def test_loopback_issuers_do_without_the_prefix() -> None:

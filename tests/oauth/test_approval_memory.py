@@ -177,6 +177,22 @@ def test_it_ends_after_thirty_days_whatever_the_browser_keeps(person: Person, pr
             assert is_skipped(person.open(client_id, TYPED)) is skipped
 
 
+def test_an_approval_is_not_prolonged_by_another(person: Person, provider: Provider) -> None:
+    """APP-3: each has its own thirty days, though they share a cookie that is signed anew."""
+    early, late = person.register(), person.register()
+    for client_id in (early, late):
+        client = get_client(provider, client_id)
+        assert client is not None
+        put_client(provider, client, kind=IN_USE, ttl_s=100 * DAY_S)
+    approve(person, early)
+    with clock.shifted(20 * DAY_S):
+        approve(person, late)
+
+    with clock.shifted(31 * DAY_S):
+        assert person.open(early, TYPED).status_code == 200
+        assert is_skipped(person.open(late, TYPED))
+
+
 @pytest.mark.parametrize("value", ["x", "a.b.c", "W10.x.y", "", "x" * 3900, "\u00e9"])
 def test_a_cookie_that_is_not_ours_is_deleted(person: Person, value: str) -> None:
     """APP-4: the page is shown, and nothing else happens."""
