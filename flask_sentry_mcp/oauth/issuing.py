@@ -140,12 +140,11 @@ def _is_in_grace(settings: Settings, grant: Grant, one: Superseded) -> bool:
 
 
 def _with_refresh(provider: Provider, grant: Grant, data_key: bytes, token: str) -> Grant:
-    now = clock.now()
     return replace(
         grant,
         refresh_hash=token_hash(token),
         refresh_key=pack(provider.vault.wrap(REFRESH, grant.id, token, data_key)),
-        idle_ends_at=min(now + provider.settings.refresh_idle_ttl_s, grant.ends_at),
+        idle_ends_at=clock.now() + provider.settings.refresh_idle_ttl_s,
     )
 
 

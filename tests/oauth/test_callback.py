@@ -210,6 +210,14 @@ def test_old_and_odd_installations_can_sign_in(flow: Flow, changes: dict[str, An
     assert answer.status_code == 200
 
 
+def test_an_answer_of_sentrys_has_a_size(flow: Flow) -> None:
+    """CB-3: 64 KiB, though all else about it is in order."""
+    at_sentry = flow.to_sentry()
+    flow.sandbox.faults.add(path="/oauth/token/", status=200, body=TOKENS | {"padding": "x" * 65_536})
+
+    assert answer_of(flow.come_back(at_sentry))["error"] == "temporarily_unavailable"
+
+
 def test_a_client_that_is_gone_is_not_redirected_to(flow: Flow) -> None:
     """C8, REDIR-7: neither with a code nor with an error."""
     at_sentry = flow.to_sentry()

@@ -11,7 +11,8 @@ import pytest
 from flask_sentry_mcp import clock
 from flask_sentry_mcp.errors import Unauthenticated
 from flask_sentry_mcp.oauth.gate import GatedRequest
-from flask_sentry_mcp.oauth.grants import GRANT, TOKEN, LookUp, put_look_up, swap
+from flask_sentry_mcp.oauth.grants import GRANT, TOKEN, LookUp, put_look_up, swap, token_hash
+from flask_sentry_mcp.oauth.issuing import Issue, with_access
 from flask_sentry_mcp.oauth.tokens import token_response
 from flask_sentry_mcp.sandbox import Sandbox
 from tests.oauth.flow import MCP, Flow, error_of, json_of, load_settings, new_flow, open_provider, sqlite_url
@@ -46,6 +47,18 @@ def test_earlier_access_tokens_live_on(flow: Flow) -> None:
     with pytest.raises(Unauthenticated):
         flow.context(tokens[0]["access_token"])
     assert all(flow.context(one["access_token"]) for one in tokens[1:])
+
+
+def test_there_is_an_end_to_the_access_tokens_of_one_grant(flow: Flow) -> None:
+    """REF-6: sixty, also for callers that only ever fetch a lost answer; the newest stay."""
+    tokens = flow.sign_in()
+    grant, key, issued = flow.grant(tokens["refresh_token"]), flow.provider.vault.new_data_key(), []
+    for number in range(70):
+        issued.append(f"mcpa_{number:043}")
+        issue = Issue(access_token=issued[-1], refresh_token=None, expires_in=3600, scopes=(), resource=grant.resource)
+        grant = with_access(flow.provider, grant, key, issue)
+
+    assert [one.hash for one in grant.access] == [token_hash(token) for token in issued[-60:]]
 
 
 def test_another_clients_token_is_refused_and_untouched(flow: Flow) -> None:
