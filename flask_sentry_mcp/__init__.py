@@ -1,9 +1,13 @@
 """Sign in with Sentry, and reach its tools and your own over the Model Context Protocol, from a Flask application."""
 
-from .context import Constraint, Context
-from .errors import ConfigurationError, InvalidInput, SentryMCPError
+from .context import Constraint, Context, Elicited
+from .errors import ConfigurationError, InvalidInput, ProtocolError, SentryMCPError, ToolFailed
 from .extension import SentryMCP, State, state_of
 from .mcp.content import Audio, EmbeddedResource, Image, ResourceLink, Result, Text
+from .mcp.prompt import Message
+from .mcp.questions import Elicit, ElicitURL, Roots, Sample
+from .mcp.resource import Contents
+from .mcp.schema import RawSchema
 from .mcp.tool import Toolbox
 from .skills import SKILLS, Skill
 from .tools import catalogue
@@ -13,17 +17,27 @@ __all__ = [
     "Audio",
     "ConfigurationError",
     "Constraint",
+    "Contents",
     "Context",
+    "Elicit",
+    "ElicitURL",
+    "Elicited",
     "EmbeddedResource",
     "Image",
     "InvalidInput",
+    "Message",
+    "ProtocolError",
+    "RawSchema",
     "ResourceLink",
     "Result",
+    "Roots",
+    "Sample",
     "SentryMCP",
     "SentryMCPError",
     "Skill",
     "State",
     "Text",
+    "ToolFailed",
     "Toolbox",
     "catalogue",
     "state_of",

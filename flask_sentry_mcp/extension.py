@@ -14,6 +14,7 @@ from . import cli, config
 from .audit import Audit
 from .context import Authenticate
 from .errors import TooManyRequests
+from .mcp.endpoint import tell_updated
 from .mcp.tool import Toolbox
 from .mcp.views import Endpoint, mcp_blueprint
 from .oauth import bearer
@@ -76,7 +77,8 @@ class SentryMCP:
         url_prefix: str | None = None,
     ) -> None:
         self.tools = catalogue() if tools is None else tools
-        self.tool = self.tools.tool
+        self.tool, self.resource = self.tools.tool, self.tools.resource
+        self.prompt, self.completion = self.tools.prompt, self.tools.completion
         self._skills = tuple(skills)
         self._authenticate = authenticate
         self._instructions = instructions
@@ -133,6 +135,10 @@ class SentryMCP:
             skills=self._skills,
         )
         return State(settings, store, limits, regions, provider, endpoint, Audit(app, settings.audit_log))
+
+    def resource_updated(self, uri: str) -> None:
+        """Tell the clients that subscribed to the resource at *uri*, at all workers, that its contents changed."""
+        tell_updated(state_of(current_app).store, uri)
 
     def limit(self, rule: str, key: Callable[[], str] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """A decorator for a route of the application's own: at most *rule* per address, or per ``key()``; else 429.

@@ -79,6 +79,7 @@ class Server:
         self.places = Places(endpoint.streams_per_grant, endpoint.streams_per_worker)
         self.workers = threading.BoundedSemaphore(endpoint.workers)
         self.memory = endpoint.store
+        self.serves = False
         self._sessions = None if endpoint.store is None else Sessions(endpoint.store)
         self._tasks = None if endpoint.store is None else Tasks(endpoint.store)
         if endpoint.store is not None:
@@ -127,16 +128,17 @@ class Server:
 
     def list_changed(self, kind: str) -> None:
         """Tell all clients that listen, at all workers, that the ``tools``, ``prompts`` or ``resources`` changed."""
-        self._tell({"list": kind})
+        if self.memory is not None and self.serves:  # while an application starts, nobody listens yet
+            _tell(self.memory, {"list": kind})
 
-    def resource_updated(self, uri: str) -> None:
-        """Tell the clients that subscribed to *uri* that its contents changed."""
-        self._tell({"uri": uri})
 
-    def _tell(self, change: dict[str, Any]) -> None:
-        if self.memory is None:
-            return
-        try:
-            self.memory.publish(CHANGES, encode(change))
-        except StoreUnavailable:  # a notification is a courtesy: what changed is still there to be asked for
-            log.warning("Nobody could be told of a change", exc_info=True)
+def tell_updated(memory: Memory, uri: str) -> None:
+    """Tell the clients that subscribed to the resource at *uri*, at all workers, that its contents changed."""
+    _tell(memory, {"uri": uri})
+
+
+def _tell(memory: Memory, change: dict[str, Any]) -> None:
+    try:
+        memory.publish(CHANGES, encode(change))
+    except StoreUnavailable:  # a notification is a courtesy: what changed is still there to be asked for
+        log.warning("Nobody could be told of a change", exc_info=True)

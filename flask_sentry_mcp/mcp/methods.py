@@ -60,6 +60,7 @@ def handle(
     own for these.
     """
     id: Id | None = None
+    server.serves = True
     try:
         envelope = messages.envelope_of(body)
         id = messages.id_of(envelope)

@@ -428,7 +428,10 @@ def test_a_subscription_is_acknowledged_then_told_of_changes_at_any_worker(
 ) -> None:
     """Only what was asked for and is offered, and every message carries the id of the request that opened it."""
     others = Toolbox()
-    serve(others, store=store)
+    other = serve(others, store=store)
+    others.tool(reads_only=True, name="early")(_nothing)
+    assert store.wait("mcp-changes", 0, timeout_s=0) == []
+    other.legacy("ping")
     reader = Reader(
         _listen(
             server,
