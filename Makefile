@@ -35,8 +35,11 @@ docs: $(INSTALLED)-check ## build the documentation into docs/_build
 tour: $(INSTALLED)-test ## drive a server with the official MCP client, step by step
 	$(BIN)/python -m tests.tour
 
-bench: $(INSTALLED)-test ## measure; prints the tables of docs/performance.md
+bench: $(INSTALLED)-bench ## measure; prints the tables of docs/performance.md
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.protocol
+	$(BIN)/python -m tests.bench.sign_in
+	$(BIN)/python -m tests.bench.tools
 
 conformance: $(INSTALLED)-test ## run the official suite of the protocol, with its own Node, against a server of ours
 	$(PIP) $(NODE)
@@ -50,10 +53,11 @@ clients: $(INSTALLED)-test ## drive servers with clients from npm: the official 
 clean: ## remove what was made
 	rm -rf .venv docs/_build build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-# One environment, three sets of extras. A set is installed again when the metadata changes.
+# One environment, a set of extras for each use. A set is installed again when the metadata changes.
 $(INSTALLED)-demo: EXTRAS := demo
 $(INSTALLED)-test: EXTRAS := test
 $(INSTALLED)-check: EXTRAS := test,docs
+$(INSTALLED)-bench: EXTRAS := bench
 $(INSTALLED)-%: setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --editable '.[$(EXTRAS)]'
 	@touch $@

@@ -32,6 +32,14 @@ def guarded() -> Flask:
     return app
 
 
+def catalogued() -> Flask:
+    """The extension with the whole catalogue; settings from the environment."""
+    app = Flask("catalogued", instance_path=os.environ["BENCH_INSTANCE"])
+    app.config.from_mapping(settings_in(os.environ))
+    SentryMCP(app)
+    return app
+
+
 def trivial_tools() -> Toolbox:
     """One tool that does nothing, so that what is measured is everything around it."""
     toolbox = Toolbox()

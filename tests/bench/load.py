@@ -47,12 +47,20 @@ def once(port: int, request: bytes) -> tuple[int, bytes]:
         return whole
 
 
-def run(port: int, request: bytes, expected: bytes, *, seconds: float = 3_600.0, count: int = 1 << 60) -> Measured:
+def run(
+    port: int,
+    request: bytes,
+    expected: bytes,
+    *,
+    seconds: float = 3_600.0,
+    count: int = 1 << 60,
+    connections: int = CONNECTIONS,
+) -> Measured:
     """Send *request* for so many *seconds*, or *count* times, and hold every answer to a 200 with the *expected* body.
 
     Raises: WrongAnswer.
     """
-    load = _Load(request, expected, count)
+    load = _Load(request, expected, count, connections)
     started = time.perf_counter()
     load.run_until(port, started + seconds)
     elapsed = time.perf_counter() - started
@@ -63,15 +71,15 @@ def run(port: int, request: bytes, expected: bytes, *, seconds: float = 3_600.0,
 class _Load:
     """One run: what is under way on each connection, and how long each answer ``took``, in seconds."""
 
-    def __init__(self, request: bytes, expected: bytes, count: int) -> None:
-        self._request, self._expected, self._left = request, expected, count
+    def __init__(self, request: bytes, expected: bytes, count: int, connections: int) -> None:
+        self._request, self._expected, self._left, self._connections = request, expected, count, connections
         self._sent_at: dict[socket.socket, float] = {}
         self._received: dict[socket.socket, bytes] = {}
         self.took: list[float] = []
 
     def run_until(self, port: int, end: float) -> None:
         with selectors.DefaultSelector() as selector:
-            for _ in range(CONNECTIONS):
+            for _ in range(self._connections):
                 sock = socket.create_connection(("127.0.0.1", port), timeout=10)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 selector.register(sock, selectors.EVENT_READ, data=sock)

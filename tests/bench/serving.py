@@ -30,11 +30,13 @@ class Serving:
 
 
 @contextlib.contextmanager
-def serving(target: str, *, core: int, environment: Mapping[str, str] | None = None) -> Iterator[Serving]:
+def serving(
+    target: str, *, core: int, environment: Mapping[str, str] | None = None, threads: int = THREADS
+) -> Iterator[Serving]:
     """Serve the factory *target* on a free port, pinned to *core*."""
     port = free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", target, "--host", "127.0.0.1"]
-    command += ["--port", str(port), "--workers", "1", "--blocking-threads", str(THREADS), "--log-level", "error"]
+    command += ["--port", str(port), "--workers", "1", "--blocking-threads", str(threads), "--log-level", "error"]
     process = subprocess.Popen(
         command, env={**os.environ, **(environment or {})}, preexec_fn=lambda: os.sched_setaffinity(0, {core})
     )

@@ -49,7 +49,7 @@ def main() -> None:
         port = free_port()
         public_url = f"http://127.0.0.1:{port}"
         sandbox = stack.enter_context(start_sandbox(public_url))
-        environment = _environment(sandbox, public_url, folder)
+        environment = environment_for(sandbox, public_url, folder)
         app = Flask("sign-in", instance_path=folder)
         app.config.update(environment)
         SentryMCP(app, tools=apps.trivial_tools())
@@ -78,7 +78,8 @@ def main() -> None:
     print(_host_table())
 
 
-def _environment(sandbox: Sandbox, public_url: str, folder: str) -> dict[str, str]:
+def environment_for(sandbox: Sandbox, public_url: str, folder: str) -> dict[str, str]:
+    """Settings for a server in another process, as text: the sandbox, a store in *folder*, limits out of the way."""
     given = {
         name: " ".join(one) if isinstance(one, list | tuple) else str(one) for name, one in sandbox.settings().items()
     }
