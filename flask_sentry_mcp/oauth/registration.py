@@ -192,11 +192,7 @@ def _check_application_type(metadata: Mapping[str, Any]) -> None:
 
 
 def _check_quota(provider: Provider) -> None:
-    """Registrations that were never used are limited in number; what is over is removed first (DCR-7)."""
-    if provider.store.count(NEVER_USED) < MAX_NEVER_USED:
-        return
-    while provider.store.purge():
-        pass
+    """Registrations that were never used are limited in number; those that have ended do not count (DCR-7)."""
     if provider.store.count(NEVER_USED) < MAX_NEVER_USED:
         return
     signals.suspicious.send(provider.app, event="registration_quota", client_id="", grant_id="")

@@ -150,7 +150,9 @@ def test_only_reading_is_ticked_at_first(person: Person) -> None:
 
 
 def test_a_read_only_server_offers_reading() -> None:
-    person = Person(make_provider(SENTRY_MCP_READ_ONLY=True))
+    """Also when a skill of the application's changes something elsewhere than at Sentry."""
+    deploys = Skill("deploys", "Deploy", "Start deployments.", frozenset(), writes=True)
+    person = Person(make_provider(skills=(*SKILLS, deploys), SENTRY_MCP_READ_ONLY=True))
 
     assert Form.of(person.open(person.register()).text).offered["skills"] == ["inspect"]
 

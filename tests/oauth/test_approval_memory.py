@@ -241,6 +241,9 @@ def test_approving_again_replaces_what_was_remembered(person: Person, provider: 
     onward = person.open(client_id, TYPED)
 
     assert parse_qs(urlsplit(onward.location).query)["scope"] == ["event:read org:read project:read team:read"]
+    cookie = person.browser.get_cookie(COOKIE, domain="mcp.test")
+    assert cookie is not None
+    assert len(memory.read(provider.settings, {memory.COOKIE: cookie.value}).entries) == 1
 
 
 def test_it_names_nobody(person: Person, provider: Provider) -> None:
