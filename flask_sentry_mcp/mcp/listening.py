@@ -59,11 +59,19 @@ def listen(call: Call) -> Stream:
 
 
 def listen_in_session(server: Server, session: Session, presented: Presented) -> Stream:
-    """The GET stream of 2025: changes of lists, and of the resources that the session subscribed to."""
+    """The GET stream of 2025: changes of lists, and of the resources that the session subscribed to.
+
+    No message may go to two streams of a session, so a new one ends the one before.
+    """
+
+    leave = server.places.take(session.grant_id)
+    mark = server.sessions.take_over(session)
 
     def frames(after: int) -> Iterator[bytes]:
         yield KEEP_ALIVE
         for change in _changes(server, presented, after):
+            if not server.sessions.has(session, mark):
+                return
             if change is None:
                 yield KEEP_ALIVE
             elif "list" in change:
@@ -71,7 +79,7 @@ def listen_in_session(server: Server, session: Session, presented: Presented) ->
             elif change.get("uri") in server.sessions.find(session.id, session.grant_id).subscriptions:
                 yield frame(_notification("notifications/resources/updated", {"uri": change["uri"]}))
 
-    return Stream(frames(_now(server)), server.places.take(session.grant_id))
+    return Stream(frames(_now(server)), leave)
 
 
 def resume(server: Server, session: Session, last_event_id: str) -> Stream:

@@ -25,6 +25,10 @@ _ASKABLE = ("elicitation", "sampling", "roots")
 _TICK_S = 1.0
 
 
+def _nothing() -> None:
+    """What a call does that took no place among the streams."""
+
+
 class _Item(NamedTuple):
     """What a running call says: a message, its result, its error, or that the client may hang up."""
 
@@ -101,7 +105,7 @@ class _Running:
     def outcome(self) -> bytes | Stream:
         """Start the work and wait for the first it says."""
         server = self._call.server
-        leave = server.places.take(self._call.context.grant_id)
+        leave = server.places.take(self._call.context.grant_id) if _may_say_something(self._call) else _nothing
         try:
             if not server.workers.acquire(blocking=False):
                 raise TooManyRequests("workers", public="The server is busy. Try again shortly.", retry_after_s=2)

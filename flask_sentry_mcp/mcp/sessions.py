@@ -13,7 +13,7 @@ from ..clock import now
 from ..errors import BadTransport
 from .messages import encode
 
-KIND = "mcp-session"
+KIND, LISTENER_KIND = "mcp-session", "mcp-listener"
 TTL_S = 8 * 3600.0
 INBOX_TTL_S = 900.0
 MOST_SUBSCRIPTIONS = 100
@@ -121,6 +121,19 @@ class Sessions:
 
     def _change(self, session: Session) -> None:
         self._memory.put(KIND, session.id, _written(session), ttl_s=TTL_S, owner=session.grant_id)
+
+    # A session is told of changes on one stream: the one that was opened last, at whichever worker.
+
+    def take_over(self, session: Session) -> str:
+        """Open the stream of *session*; what comes back proves, by ``has``, that no other has been opened since."""
+        mark = secrets.token_urlsafe(12)
+        self._memory.put(LISTENER_KIND, session.id, mark.encode(), ttl_s=TTL_S)
+        return mark
+
+    def has(self, session: Session, mark: str) -> bool:
+        """Whether the stream with that mark is still the one."""
+        kept = self._memory.get(LISTENER_KIND, session.id)
+        return kept is not None and kept.value == mark.encode()
 
     # What a client sends for a running call reaches the worker that waits for it through the session's inbox.
 

@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from marshmallow import fields, validate
 
 from flask_sentry_mcp import clock
@@ -215,6 +217,21 @@ def test_a_state_is_good_for_this_grant_this_request_and_a_while(server: Any, co
         assert refused(_call(server, **right))
     server.caller = context(grant_id="g2")
     assert refused(_call(server, **right))
+
+
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    state=st.text(max_size=60) | st.integers() | st.none() | st.lists(st.text(), max_size=2),
+    responses=st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text(max_size=8), max_size=3)
+    | st.text(),
+)
+def test_whatever_comes_back_is_asked_again_or_refused(server: Any, state: Any, responses: Any) -> None:
+    """No state that we did not make gets an answer accepted, whatever it says."""
+    answer = _call(server, requestState=state, inputResponses=responses)
+
+    said = answer.get_json()
+    assert answer.status_code in (200, 400)
+    assert said.get("error", {}).get("code") == -32602 or said["result"]["resultType"] == "input_required"
 
 
 @pytest.mark.parametrize(

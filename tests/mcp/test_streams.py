@@ -525,6 +525,19 @@ def test_a_session_of_2025_is_told_on_its_get_stream(server: Any, store: Any, to
     assert unknown.get_json()["error"]["code"] == -32002
 
 
+def test_a_session_is_told_on_one_stream_only(serve: Any, toolbox: Any, store: Any, server: Any) -> None:
+    """The one opened last, at whichever worker: no message goes to two streams of a session."""
+    id = _session(server)
+    first = Reader(server.client.get("/mcp", headers={"Mcp-Session-Id": id}))
+    second = Reader(serve(toolbox, store=store).client.get("/mcp", headers={"Mcp-Session-Id": id}))
+
+    toolbox.tool(reads_only=True, name="late")(_nothing)
+
+    assert first.next() is None
+    assert second.next() == {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+    second.leave()
+
+
 def _until(reached: Any) -> None:
     for _ in range(200):
         if reached():
