@@ -56,7 +56,7 @@ clean: ## remove what was made
 # One environment, a set of extras for each use. A set is installed again when the metadata changes.
 $(INSTALLED)-demo: EXTRAS := demo
 $(INSTALLED)-test: EXTRAS := test
-$(INSTALLED)-check: EXTRAS := test,docs
+$(INSTALLED)-check: EXTRAS := test,docs,browser
 $(INSTALLED)-bench: EXTRAS := bench
 $(INSTALLED)-%: setup.cfg pyproject.toml | $(BIN)/python
 	$(PIP) --editable '.[$(EXTRAS)]'
