@@ -21,7 +21,7 @@ ARROWS: dict[str, set[str]] = {
     "config": set(),
     "store": set(),
     "security": {"store"},
-    "render": {"security.untrusted"},
+    "render": {"security.untrusted", "security.shapes"},
     "sentry": {"security"},
     "context": {"sentry"},
     "mcp": {"config", "security", "context", "signals", "skills"},

@@ -43,9 +43,8 @@ def note_added(organization: str, issue_id: str, note: Json, url: str) -> str:
 
 def tag_values(organization: str, issue_id: str, tag: Json, *, asked: str) -> str:
     """The most common values of a tag with their share."""
-    total = tag.get("totalValues")
-    if total is None:
-        total = tag.get("uniqueValues") or 0
+    counts = [tag.get("totalValues"), tag.get("uniqueValues"), 0]
+    total = next(one for one in counts if isinstance(one, int))
     values = as_maps(tag.get("topValues"))
     lines = []
     for one in values:

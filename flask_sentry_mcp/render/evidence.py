@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..security.untrusted import fence
-from .pieces import Json, as_map, as_maps, duration
+from .pieces import Json, as_list, as_map, as_maps, duration
 
 METRIC_ALERT = 8001
 SPANS_SHOWN = 10
@@ -80,7 +80,7 @@ def _flat(trace: Iterable[Any]) -> list[Json]:
         one = pending.pop(0)
         if isinstance(one.get("duration"), int | float):
             found.append(one)
-        pending += [child for child in one.get("children") or [] if isinstance(child, dict)]
+        pending += [child for child in as_list(one.get("children")) if isinstance(child, dict)]
     return found
 
 

@@ -1,13 +1,14 @@
 """The pieces that answers are made of: facts, lists, times, and one limit on the whole."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
 
+from ..security.shapes import Json as Json
+from ..security.shapes import as_list as as_list
+from ..security.shapes import as_map as as_map
+from ..security.shapes import as_maps as as_maps
 from ..security.untrusted import LEGEND, clean, quoted
-
-Json = Mapping[str, Any]
 
 ANSWER_LIMIT = 40_000
 """Characters of one answer, about 10,000 tokens. What is beyond it is named, not shown."""
@@ -17,16 +18,6 @@ LIST_LIMIT = 16_000
 
 _IDENTIFIER = re.compile(r"[0-9a-fA-F-]{1,64}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,99}")
-
-
-def as_map(value: object) -> Json:
-    """*value* if it is an object, else an empty one: Sentry's members may be missing, null or older than we think."""
-    return value if isinstance(value, Mapping) else {}
-
-
-def as_maps(value: object) -> list[Json]:
-    """The objects of a list; nulls and anything else in it are left out."""
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def word(value: object) -> str:

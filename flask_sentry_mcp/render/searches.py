@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..security.untrusted import clean, fence, quoted
-from .pieces import Json, answer, as_map, as_maps, bullets, duration, identifier, iso, number, plural, section, word
+from .pieces import (
+    Json,
+    answer,
+    as_list,
+    as_map,
+    as_maps,
+    bullets,
+    duration,
+    identifier,
+    iso,
+    number,
+    plural,
+    section,
+    word,
+)
 
 VALUE_LIMIT, ITEMS = 200, 20
 ROWS_LIMIT = 30_000
@@ -84,8 +98,8 @@ def _replay(position: int, one: Json, link: Callable[[str], str]) -> str:
     user, browser = as_map(one.get("user")), as_map(one.get("browser"))
     who = user.get("display_name") or user.get("email") or user.get("username") or user.get("id")
     seconds = one.get("duration")
-    traces = one.get("trace_ids") or []
-    urls = [quoted(url, 120) for url in (one.get("urls") or [])[:2]]
+    traces, releases = as_list(one.get("trace_ids")), as_list(one.get("releases"))
+    urls = [quoted(url, 120) for url in as_list(one.get("urls"))[:2]]
     parts = [
         iso(one.get("started_at")),
         duration(seconds * 1000) if isinstance(seconds, int | float) else None,
@@ -96,7 +110,7 @@ def _replay(position: int, one: Json, link: Callable[[str], str]) -> str:
         quoted(one["environment"], 60) if one.get("environment") else None,
         quoted(f"{browser.get('name')} {browser.get('version') or ''}", 60) if browser.get("name") else None,
         f"pages {', '.join(urls)}" if urls else None,
-        f"release {quoted(one['releases'][0], 80)}" if one.get("releases") else None,
+        f"release {quoted(releases[0], 80)}" if releases else None,
         f"trace {identifier(traces[0])}" + (f" (+{len(traces) - 1})" if len(traces) > 1 else "") if traces else None,
         "archived" if one.get("is_archived") else None,
     ]

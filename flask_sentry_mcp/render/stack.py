@@ -160,7 +160,7 @@ def _line(frame: Json, platform: str) -> str:
             return f"  {place} ({function})"
         case "java":
             module = frame.get("module")
-            return f"  at {module + '.' if module else ''}{function} ({path}{f':{line}' if line is not None else ''})"
+            return f"  at {f'{module}.' if module else ''}{function} ({path}{f':{line}' if line is not None else ''})"
         case "php":
             return f"  {path}({line}): {function}()"
         case "ruby":

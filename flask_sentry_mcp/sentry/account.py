@@ -1,11 +1,11 @@
 """The person behind the token, and the organizations that they are a member of."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from ..errors import ForbiddenRegion, SentryRefused, UpstreamError
+from ..security.shapes import as_map, as_maps
 from .client import SentryClient
 
 
@@ -47,7 +47,7 @@ def list_organizations(sentry: SentryClient, *, query: str | None, limit: int) -
         for page in answers
         if not isinstance(page, Exception)
         for item in page.items
-        if isinstance(item, dict) and item.get("slug")
+        if isinstance(item, dict) and isinstance(item.get("slug"), str)
     }
     return Organizations(list(found.values()), len(failures) + refused)
 
@@ -63,8 +63,8 @@ def region_of(sentry: SentryClient, org: str, region_url: str | None) -> str | N
     def ask() -> str:
         try:
             found = sentry.get("organizations", org, params={"detailed": 0}, base=True)
-            links = found.get("links") if isinstance(found, Mapping) else None
-            return sentry.regions.resolve((links or {}).get("regionUrl"))
+            url = as_map(as_map(found).get("links")).get("regionUrl")
+            return sentry.regions.resolve(url if isinstance(url, str) else None)
         except (UpstreamError, ForbiddenRegion):
             return ""
 
@@ -79,11 +79,11 @@ def _region_roots(sentry: SentryClient) -> tuple[list[str], int]:
         if error.status != 404:
             raise
         return [sentry.regions.base_url], 0
-    listed = answer.get("regions") if isinstance(answer, Mapping) else None
     roots, refused = [], 0
-    for region in listed or [{}]:
+    for region in as_maps(as_map(answer).get("regions")) or [{}]:
+        url = region.get("url")
         try:
-            roots.append(sentry.regions.resolve(region.get("url")))
+            roots.append(sentry.regions.resolve(url if isinstance(url, str) else None))
         except ForbiddenRegion:
             refused += 1
     if not roots:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..errors import InvalidInput, SentryRefused
+from ..security.shapes import Json, as_map, as_maps
 from .client import Page, SentryClient
 from .links import IssueReference
 
@@ -95,7 +96,7 @@ def find_code(sentry: SentryClient, issue: IssueReference, about: dict[str, Any]
         return None
     if str(frame.get("sourceLink") or "").startswith("https://github.com/"):
         return str(frame["sourceLink"])
-    project = (about.get("project") or {}).get("slug")
+    project = as_map(about.get("project")).get("slug")
     if not project or not frame.get("filename"):
         return None
     params = {
@@ -106,8 +107,8 @@ def find_code(sentry: SentryClient, issue: IssueReference, about: dict[str, Any]
         "module": frame.get("module"),
         "package": frame.get("package"),
         "groupId": about.get("id"),
-        "sdkName": (event.get("sdk") or {}).get("name"),
-        "commitId": ((event.get("release") or {}).get("lastCommit") or {}).get("id"),
+        "sdkName": as_map(event.get("sdk")).get("name"),
+        "commitId": as_map(as_map(event.get("release")).get("lastCommit")).get("id"),
     }
     path = ("projects", issue.organization_slug, project, "stacktrace-link")
     found = sentry.get(*path, params=params, region_url=issue.region_url, timeout_s=CODE_TIMEOUT_S)
@@ -115,14 +116,13 @@ def find_code(sentry: SentryClient, issue: IssueReference, about: dict[str, Any]
     return url if isinstance(url, str) and url.startswith("https://") else None
 
 
-def _top_frame(event: dict[str, Any]) -> dict[str, Any] | None:
+def _top_frame(event: dict[str, Any]) -> Json | None:
     """The innermost frame of the application in the root cause."""
-    for entry in event.get("entries") or []:
-        if entry and entry.get("type") == "exception":
-            for raised in (entry.get("data") or {}).get("values") or []:
-                frames = ((raised or {}).get("stacktrace") or {}).get("frames") or []
-                own = [frame for frame in frames if frame and frame.get("inApp")]
-                return own[-1] if own else None
+    for entry in as_maps(event.get("entries")):
+        if entry.get("type") == "exception":
+            for raised in as_maps(as_map(entry.get("data")).get("values")):
+                frames = as_maps(as_map(raised.get("stacktrace")).get("frames"))
+                return next((frame for frame in reversed(frames) if frame.get("inApp")), None)
     return None
 
 

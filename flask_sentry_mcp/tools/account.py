@@ -5,6 +5,7 @@ from typing import Any
 
 from ..context import Context
 from ..mcp.tool import Toolbox
+from ..render.pieces import as_map
 from ..sentry import account as sentry
 from . import fields
 
@@ -41,7 +42,7 @@ def find_organizations(ctx: Context, *, query: str | None) -> dict[str, Any]:
     organizations = sentry.list_organizations(ctx.sentry, query=query, limit=PAGE + 1)
     shown = []
     for one in organizations.found[:PAGE]:
-        links = one.get("links") or {}
+        links = as_map(one.get("links"))
         urls = {"webUrl": links.get("organizationUrl"), "regionUrl": links.get("regionUrl")}
         shown.append({"slug": one["slug"]} | {name: _url(value) for name, value in urls.items()})
     answer: dict[str, Any] = {"organizations": shown, "hasMore": len(organizations.found) > PAGE}

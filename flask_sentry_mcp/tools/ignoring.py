@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidInput
+from ..render.pieces import as_map
 
 UNTIL_ESCALATING, FOREVER = "untilEscalating", "forever"
 FOR_DURATION, UNTIL_COUNT, UNTIL_USERS = "forDuration", "untilOccurrenceCount", "untilUserCount"
@@ -97,7 +98,7 @@ def shown(issue: Mapping[str, Any]) -> Ignoring | None:
     """How *issue* is ignored; None when it is not."""
     if issue.get("status") != "ignored":
         return None
-    details, substatus = issue.get("statusDetails") or {}, issue.get("substatus")
+    details, substatus = as_map(issue.get("statusDetails")), issue.get("substatus")
     if substatus == "archived_until_escalating" or details.get("ignoreUntilEscalating"):
         return Ignoring(UNTIL_ESCALATING)
     if substatus != "archived_forever":

@@ -10,6 +10,7 @@ from ..errors import InvalidInput, OutsideConstraint, SentryMCPError, SentryRefu
 from ..mcp.content import Result
 from ..mcp.tool import Toolbox
 from ..render import issues as render
+from ..render.pieces import as_map
 from ..sentry import issues as sentry
 from ..sentry import seer, traces
 from ..sentry.links import IssueReference, WebLinks, issue_reference
@@ -185,8 +186,7 @@ def _second_round(
 
 
 def _trace_id(event: dict[str, Any] | None) -> str | None:
-    trace = ((event or {}).get("contexts") or {}).get("trace") or {}
-    found = trace.get("trace_id") if isinstance(trace, dict) else None
+    found = as_map(as_map((event or {}).get("contexts")).get("trace")).get("trace_id")
     return found if isinstance(found, str) and _HEX32.fullmatch(found) else None
 
 
@@ -202,5 +202,5 @@ def _why_no_event(error: Exception, event_id: str) -> str:
 def check_project(ctx: Context, issue: dict[str, Any]) -> None:
     """Raises: OutsideConstraint when this connection is fixed to a project and *issue* is of another."""
     fixed = ctx.constraint.project_slug
-    if fixed is not None and (issue.get("project") or {}).get("slug") != fixed:
+    if fixed is not None and as_map(issue.get("project")).get("slug") != fixed:
         raise OutsideConstraint("issue of another project")

@@ -9,6 +9,7 @@ from ..context import Context
 from ..errors import InvalidInput, OutsideConstraint
 from ..mcp.tool import Toolbox
 from ..render import releases as render
+from ..render.pieces import as_maps
 from ..sentry import releases
 from ..sentry.links import Link, WebLinks, issue_id_of, read_link, same_organization
 from ..skills import INSPECT, SEER, TRIAGE
@@ -87,7 +88,7 @@ def get_sentry_resource(
 
 def _check_project(ctx: Context, release: dict[str, Any]) -> None:
     """Raises: OutsideConstraint when this connection is fixed to a project that *release* is not of."""
-    slugs = [project.get("slug") for project in release.get("projects") or [] if isinstance(project, dict)]
+    slugs = [project.get("slug") for project in as_maps(release.get("projects"))]
     if ctx.constraint.project_slug not in (None, *slugs):
         raise OutsideConstraint("release of another project")
 

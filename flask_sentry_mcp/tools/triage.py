@@ -8,7 +8,7 @@ from ..context import Context
 from ..errors import InvalidInput, UpstreamError
 from ..mcp.tool import Toolbox
 from ..render import issues as render
-from ..render.pieces import actor, word
+from ..render.pieces import actor, as_map, word
 from ..sentry import activity
 from ..sentry import issues as sentry
 from ..sentry.account import get_user
@@ -132,7 +132,7 @@ def _names_of(holder: object) -> list[str]:
 
 def shown_status(issue: Mapping[str, Any]) -> str:
     """The status in the words of this tool."""
-    if issue.get("status") == "resolved" and (issue.get("statusDetails") or {}).get("inNextRelease"):
+    if issue.get("status") == "resolved" and as_map(issue.get("statusDetails")).get("inNextRelease"):
         return "resolvedInNextRelease"
     return str(issue.get("status"))
 
