@@ -20,6 +20,7 @@ _LOOK_ELSEWHERE = {
 }
 """Answers 401 that no other token would change: they concern one organization, not the sign-in."""
 
+_ONE_PROJECT = re.compile(r"multi project|multiple projects", re.IGNORECASE)
 _KINDS = {
     "organizations": ("organization", "organizationSlug"),
     "projects": ("project", "the project slug"),
@@ -86,6 +87,8 @@ def rate_limit_wait(answer: Answer) -> int:
 def _sentence(answer: Answer, body: Any, segments: Segments, error: SentryRefused) -> str:
     if answer.status == 401:
         return _LOOK_ELSEWHERE.get(_code(body), error.public)
+    if answer.status in (400, 403) and _ONE_PROJECT.search(_said(body)):
+        return "This organization can search only one project at a time: name the project."
     if answer.status == 403:
         return error.public + _missing_scope(answer)
     if answer.status == 404:

@@ -23,7 +23,7 @@ EVENT_RULES = (
 def run(ctx: Context, what: str, search: Callable[[], Page], rules: str) -> Page | Result:
     """The page that *search* finds, or why Sentry did not accept the search of *what*, with the *rules* of it."""
     (found,) = ctx.sentry.attempt(search)
-    if isinstance(found, SentryRefused) and found.status == 400:
+    if isinstance(found, SentryRefused) and found.status == 400 and found.public == SentryRefused.SENTENCES[400]:
         return refused(what, [render.Mistake("query", "", found.said or "not valid")], (), rules)
     if isinstance(found, Exception):
         raise found

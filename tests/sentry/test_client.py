@@ -264,6 +264,23 @@ def test_a_missing_scope_is_named(client: SentryClient, sandbox: Sandbox) -> Non
     assert refused.value.public.endswith("Any of these scopes would do: event:write event:admin.")
 
 
+@pytest.mark.parametrize(
+    ("status", "detail"),
+    [
+        (400, "You cannot view events from multiple projects."),
+        (403, "You do not have the multi project stream feature enabled"),
+    ],
+)
+def test_a_plan_of_one_project_is_explained(client: SentryClient, sandbox: Sandbox, status: int, detail: str) -> None:
+    """sentry-upstream 5: what looks like a missing permission is a search over too many projects."""
+    sandbox.faults.add(path="organizations/northwind/", status=status, body={"detail": detail})
+
+    with pytest.raises(SentryRefused) as refused:
+        client.get(*ORGANIZATION)
+
+    assert refused.value.public == "This organization can search only one project at a time: name the project."
+
+
 def test_a_strange_challenge_is_not_repeated(client: SentryClient, sandbox: Sandbox) -> None:
     """B13."""
     sandbox.faults.add(
