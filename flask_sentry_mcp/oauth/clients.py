@@ -77,7 +77,11 @@ def get_client(provider: Provider, client_id: str) -> Client | None:
     """The client of that id in the store, or None. An id that is a URL is never looked up here (CLI-1)."""
     if not _ID.fullmatch(client_id):
         return None
-    record = provider.store.get(IN_USE, client_id) or provider.store.get(NEVER_USED, client_id)
+    record = (
+        provider.store.get(IN_USE, client_id)
+        or provider.store.get(NEVER_USED, client_id)
+        or provider.store.get(IN_USE, client_id)  # it was moved there between the two reads
+    )
     return Client.from_dict(json.loads(record.value)) if record else None
 
 

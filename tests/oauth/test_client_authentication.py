@@ -6,7 +6,8 @@ from urllib.parse import quote
 import pytest
 from werkzeug.test import TestResponse
 
-from flask_sentry_mcp.oauth.clients import Client, put_client
+from flask_sentry_mcp.oauth.clients import IN_USE, Client, get_client, put_client, touch_client
+from flask_sentry_mcp.store.base import Record
 from tests.oauth.flow import Flow, error_of, json_of
 
 INVALID_CLIENT = (401, "invalid_client")
@@ -142,3 +143,23 @@ def test_a_document_client_is_never_looked_up_among_the_registered(flow: Flow) -
 
     assert error_of(refresh(flow, {"client_id": id})) == INVALID_GRANT
     assert error_of(refresh(flow, {"client_id": id, "client_secret": "x"})) == INVALID_CLIENT
+
+
+def test_a_client_is_known_while_it_is_moved(flow: Flow) -> None:
+    """DCR-6: its first token request, by another worker, moves it; a 401 meanwhile would make it register again."""
+    client = get_client(flow.provider, flow.client_id)
+    assert client is not None
+    original = flow.provider.store.get
+    reads: list[str] = []
+
+    def get(kind: str, id: str) -> Record | None:
+        found = original(kind, id)
+        if id == flow.client_id and not reads:
+            reads.append(kind)
+            touch_client(flow.provider, client)
+        return found
+
+    flow.provider.store.get = get  # type: ignore[method-assign]  # moved after the first read
+
+    assert error_of(refresh(flow, {"client_id": flow.client_id})) == INVALID_GRANT
+    assert reads == [IN_USE]
