@@ -14,6 +14,7 @@ from ..security.limits import Limits
 from ..security.origin import OriginRule
 from ..skills import SKILLS, Skill
 from .era import CHANGES, SERVER_INFO_KEY
+from .hub import Hub
 from .messages import encode
 from .seal import Seal
 from .sessions import Memory, Sessions
@@ -80,17 +81,18 @@ class Server:
         self.workers = threading.BoundedSemaphore(endpoint.workers)
         self.memory = endpoint.store
         self.serves = False
+        self._hub = None if endpoint.store is None else Hub(endpoint.store)
         self._sessions = None if endpoint.store is None else Sessions(endpoint.store)
         self._tasks = None if endpoint.store is None else Tasks(endpoint.store)
         if endpoint.store is not None:
             endpoint.toolbox.watch(self.list_changed)
 
     @property
-    def channels(self) -> Memory:
-        """The store. Raises LookupError when there is none: look at ``memory`` first."""
-        if self.memory is None:
+    def hub(self) -> Hub:
+        """Where changes are heard. Raises LookupError when there is no store: look at ``memory`` first."""
+        if self._hub is None:
             raise LookupError("this endpoint has no store")
-        return self.memory
+        return self._hub
 
     @property
     def sessions(self) -> Sessions:

@@ -15,7 +15,7 @@ from ..errors import BadTransport, ProtocolError, SentryMCPError
 from . import tasks
 from .call import Call, log
 from .endpoint import Server
-from .era import CHANGES, META
+from .era import META
 from .messages import INVALID_PARAMS, METHOD_NOT_FOUND, encode, result_message
 from .sessions import MOST_SUBSCRIPTIONS, Session
 from .streams import KEEP_ALIVE, KEEP_ALIVE_S, LIFE_S, Stream, frame
@@ -55,7 +55,7 @@ def listen(call: Call) -> Stream:
         ended = {"resultType": "complete", **tag}
         yield frame(result_message(request.id, encode(ended)))
 
-    return Stream(frames(_now(server)), server.places.take(call.context.grant_id))
+    return Stream(frames(server.hub.position()), server.places.take(call.context.grant_id))
 
 
 def listen_in_session(server: Server, session: Session, presented: Presented) -> Stream:
@@ -79,7 +79,7 @@ def listen_in_session(server: Server, session: Session, presented: Presented) ->
             elif change.get("uri") in server.sessions.find(session.id, session.grant_id).subscriptions:
                 yield frame(_notification("notifications/resources/updated", {"uri": change["uri"]}))
 
-    return Stream(frames(_now(server)), leave)
+    return Stream(frames(server.hub.position()), leave)
 
 
 def resume(server: Server, session: Session, last_event_id: str) -> Stream:
@@ -130,18 +130,12 @@ def _texts(wanted: Mapping[str, Any], name: str) -> list[str] | None:
     return given
 
 
-def _now(server: Server) -> int:
-    """The sequence of the last change so far."""
-    told = server.channels.wait(CHANGES, 0, timeout_s=0)
-    return told[-1].sequence if told else 0
-
-
 def _changes(server: Server, presented: Presented | None, after: int) -> Iterator[dict[str, Any] | None]:
     """Changes as they come; None when there was none for a while. Ends with the stream's life, or the caller's."""
     until = time.monotonic() + LIFE_S
     try:
         while time.monotonic() < until:
-            told = server.channels.wait(CHANGES, after, timeout_s=KEEP_ALIVE_S)
+            told = server.hub.wait(after, KEEP_ALIVE_S)
             if presented is not None:
                 server.endpoint.authenticate(presented)
             if not told:

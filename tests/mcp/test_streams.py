@@ -474,6 +474,28 @@ def _nothing(ctx: Context) -> str:
     return ""
 
 
+def test_many_streams_wait_on_the_store_as_one(serve: Any, toolbox: Toolbox) -> None:
+    waiting = 0
+
+    class Counting(MemoryStore):
+        def wait(self, channel: str, after: int, *, timeout_s: float) -> Any:
+            nonlocal waiting
+            waiting += timeout_s > 0
+            return super().wait(channel, after, timeout_s=timeout_s)
+
+    server = serve(toolbox, store=Counting())
+    readers = [Reader(_listen(server)) for _ in range(10)]
+    for reader in readers:
+        reader.next()
+    assert waiting <= 1
+
+    toolbox.tool(reads_only=True, name="late")(_nothing)
+
+    assert [reader.next()["method"] for reader in readers] == ["notifications/tools/list_changed"] * 10
+    for reader in readers:
+        reader.leave()
+
+
 def test_changes_before_the_subscription_are_not_told(server: Any, store: Any, toolbox: Any) -> None:
     toolbox.tool(reads_only=True, name="early")(_nothing)
     reader = Reader(_listen(server))
