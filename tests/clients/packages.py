@@ -13,6 +13,7 @@ PINNED = (
     "@modelcontextprotocol/client@2.4.0",
     "@modelcontextprotocol/conformance@0.2.0-alpha.12",
     "@modelcontextprotocol/sdk@1.32.2",
+    "js-tiktoken@1.0.21",
     "mcp-remote@0.15.1",
 )
 HOME = Path(sys.prefix) / "clients"
