@@ -1,8 +1,8 @@
 """What tools cost a model: tokens of their definitions, counted by an approximation that needs no download.
 
 The vocabulary of cl100k does not come with this package, so its first step alone is taken: text is cut into words,
-numbers and punctuation by the pattern of cl100k, and each piece is charged by its kind and length. The tests with clients
-from npm hold the estimate against a tokenizer: it is never too low for a tool of ours, and at most a third too high.
+numbers and punctuation by the pattern of cl100k, and each piece is charged by its kind and length. The tests with
+clients from npm hold the estimate against a tokenizer: for our tools never too low, and at most a third too high.
 ``at_most`` is the bound that budgets are held to without one.
 """
 
