@@ -9,6 +9,9 @@ from .provider import Provider
 from .server import Reply, Server
 from .token_request import of_token_endpoint
 
+SWEPT = 20
+"""Records that each sign-in removes if their time is over: more than it leaves behind, few enough not to be felt."""
+
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +28,8 @@ def token_response(provider: Provider, gated: GatedRequest) -> Reply:
     if server.client is not None:
         try:
             touch_client(provider, server.client)
+            if gated.params["grant_type"] == "authorization_code":
+                provider.store.purge(SWEPT)
         except StoreUnavailable as error:
             log.warning("the use of client %s could not be noted: %s", server.client.log_id, error)
     return reply
