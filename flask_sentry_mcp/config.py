@@ -248,6 +248,12 @@ class Settings:
         "remember",
     )
     read_only: bool = _row("SENTRY_MCP_READ_ONLY", _flag, "Offer no tool that changes anything.", False)
+    tool_list: str = _row(
+        "SENTRY_MCP_TOOL_LIST",
+        _choice("short", "full"),
+        "short: clients see the nine tools that find and run the others, which saves their context; full: all of them.",
+        "short",
+    )
     registration: bool = _row("SENTRY_MCP_REGISTRATION", _flag, "Let clients register themselves (RFC 7591).", True)
     client_documents: bool = _row(
         "SENTRY_MCP_CLIENT_DOCUMENTS", _flag, "Accept client ids that are URLs of metadata documents.", True

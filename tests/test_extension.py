@@ -199,3 +199,16 @@ def test_the_region_check_serves_the_hosts_own_routes(host: Flask) -> None:
     assert regions.resolve(None) == regions.base_url
     with pytest.raises(ForbiddenRegion):
         regions.resolve("https://evil.example")
+
+
+def test_the_list_is_short_or_full_and_all_can_be_called_either_way(sandbox: Sandbox) -> None:
+    listed = {}
+    for length in ("short", "full"):
+        app = host_application(settings_for(sandbox, SENTRY_MCP_TOOL_LIST=length))
+        mcp = sign_in(app, sandbox, skills=["inspect", "seer", "triage"])
+        listed[length] = {tool["name"] for tool in mcp.tools()}
+        assert mcp.call("whoami").is_error is False
+
+    assert len(listed["short"]) == 9
+    assert len(listed["full"]) == 21
+    assert listed["short"] < listed["full"]

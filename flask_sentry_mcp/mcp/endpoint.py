@@ -72,6 +72,7 @@ class Server:
             endpoint.toolbox,
             seal=Seal(secrets, "cursor"),
             read_only=settings.read_only,
+            full=settings.tool_list == "full",
             skills=endpoint.skills,
             page_size=endpoint.page_size,
         )

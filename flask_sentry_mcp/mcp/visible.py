@@ -86,13 +86,15 @@ class View:
         resources: Mapping[str, Resource],
         seal: Seal,
         page_size: int,
+        *,
+        full: bool,
     ) -> None:
         self.tools = tools
         self.prompts = prompts
         self.resources = {uri: one for uri, one in resources.items() if one.template is None}
         self.templates = {uri: one for uri, one in resources.items() if one.template is not None}
         self._lists: Mapping[str, Mapping[str, Listed]] = {
-            "tools": {name: seen for name, seen in tools.items() if seen.tool.listed},
+            "tools": {name: seen for name, seen in tools.items() if seen.tool.listed or full},
             "prompts": prompts,
             "resources": self.resources,
             "resourceTemplates": self.templates,
@@ -143,7 +145,8 @@ def _entry(listed: Listed, modern: bool) -> dict[str, Any]:
 
 
 class Views:
-    """The compiled views of one application. *read_only* leaves out every tool that changes something.
+    """The compiled views of one application. *read_only* leaves out every tool that changes something; with *full*
+    ``tools/list`` shows those that are otherwise only found by a search.
 
     Without a *seal* the cursors are good in this process alone.
     """
@@ -154,12 +157,14 @@ class Views:
         *,
         seal: Seal | None = None,
         read_only: bool = False,
+        full: bool = False,
         skills: tuple[Skill, ...] = SKILLS,
         page_size: int = 200,
     ) -> None:
         self._toolbox = toolbox
         self._seal = seal or Seal([secrets.token_urlsafe()], "cursor")
         self._read_only = read_only
+        self._full = full
         self._skills = skills
         self._page_size = page_size
         self._compiled: dict[_Key, View] = {}
@@ -240,6 +245,7 @@ class Views:
             {uri: resource for uri, resource in toolbox.resources.items() if sees(resource)},
             self._seal,
             self._page_size,
+            full=self._full,
         )
 
     def _exists_for(self, offer: Offer, context: Context) -> bool:
