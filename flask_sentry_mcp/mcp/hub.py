@@ -1,14 +1,18 @@
 """One ear for many streams: a worker waits once on the channel of changes, however many streams it holds."""
 
+import json
 import threading
 from collections import deque
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from itertools import takewhile
+from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import StoreUnavailable
 from .call import log
 from .era import CHANGES
 from .sessions import Memory
 
+Change: TypeAlias = Mapping[str, Any]
 _KEPT = 1000
 _WAIT_S, _PAUSE_S = 15.0, 1.0
 
@@ -17,7 +21,7 @@ class Heard(NamedTuple):
     """One change, and where it stands in the channel."""
 
     sequence: int
-    body: bytes
+    change: Change
 
 
 class Hub:
@@ -38,11 +42,23 @@ class Hub:
                 threading.Thread(target=self._listen, daemon=True, name="mcp-changes").start()
             return self._last
 
-    def wait(self, after: int, timeout_s: float) -> list[Heard]:
-        """What was told after *after*, oldest first; waits for something, and returns nothing when time is over."""
+    def wait(self, after: int, timeout_s: float, wants: Callable[[Change], bool]) -> tuple[int, list[Change]]:
+        """Where the channel stands, and what was told after *after* of what the stream *wants*, oldest first.
+
+        Waits for something, and has nothing when time is over.
+        """
+        told: list[Change] = []
+
+        def heard() -> bool:
+            nonlocal after
+            news = takewhile(lambda one: one.sequence > after, reversed(self._heard))
+            told.extend(one.change for one in reversed([*news]) if wants(one.change))
+            after = max(after, self._last or 0)
+            return bool(told)
+
         with self._changed:
-            self._changed.wait_for(lambda: (self._last or 0) > after, timeout_s)
-            return [one for one in self._heard if one.sequence > after]
+            self._changed.wait_for(heard, timeout_s)
+        return after, told
 
     def _listen(self) -> None:
         pause = threading.Event()
@@ -55,6 +71,6 @@ class Hub:
                 continue
             if told:
                 with self._changed:
-                    self._heard.extend(Heard(one.sequence, one.body) for one in told)
+                    self._heard.extend(Heard(one.sequence, json.loads(one.body)) for one in told)
                     self._last = told[-1].sequence
                     self._changed.notify_all()

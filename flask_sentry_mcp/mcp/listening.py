@@ -4,10 +4,9 @@ What changes is told to all workers through one channel of the store. A stream a
 caller may still be here, so a revoked grant loses its streams too.
 """
 
-import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..context import Presented
@@ -16,6 +15,7 @@ from . import tasks
 from .call import Call, log
 from .endpoint import Server
 from .era import META
+from .hub import Change
 from .messages import INVALID_PARAMS, METHOD_NOT_FOUND, encode, result_message
 from .sessions import MOST_SUBSCRIPTIONS, Session
 from .streams import KEEP_ALIVE, KEEP_ALIVE_S, LIFE_S, Stream, frame
@@ -39,10 +39,13 @@ def listen(call: Call) -> Stream:
     task_ids = frozenset(honoured.get("taskIds", ()))
     tag = {"_meta": {_SUBSCRIPTION_KEY: request.id}}
 
+    def wants(change: Change) -> bool:
+        return change.get("list") in kinds or change.get("uri") in uris or change.get("task") in task_ids
+
     def frames(after: int) -> Iterator[bytes]:
         acknowledged = {"notifications": honoured, **tag}
         yield frame(_notification("notifications/subscriptions/acknowledged", acknowledged))
-        for change in _changes(server, call.presented, after):
+        for change in _changes(server, call.presented, after, wants):
             if change is None:
                 yield KEEP_ALIVE
             elif change.get("list") in kinds:
@@ -61,15 +64,18 @@ def listen(call: Call) -> Stream:
 def listen_in_session(server: Server, session: Session, presented: Presented) -> Stream:
     """The GET stream of 2025: changes of lists, and of the resources that the session subscribed to.
 
-    No message may go to two streams of a session, so a new one ends the one before.
+    No message may go to two streams of a session, so a new one ends the one before; and it ends with its session.
     """
 
     leave = server.places.take(session.grant_id)
     mark = server.sessions.take_over(session)
 
+    def wants(change: Change) -> bool:
+        return "list" in change or "uri" in change or change.get("ended") == session.id
+
     def frames(after: int) -> Iterator[bytes]:
         yield KEEP_ALIVE
-        for change in _changes(server, presented, after):
+        for change in _changes(server, presented, after, wants):
             if not server.sessions.has(session, mark):
                 return
             if change is None:
@@ -130,19 +136,19 @@ def _texts(wanted: Mapping[str, Any], name: str) -> list[str] | None:
     return given
 
 
-def _changes(server: Server, presented: Presented | None, after: int) -> Iterator[dict[str, Any] | None]:
-    """Changes as they come; None when there was none for a while. Ends with the stream's life, or the caller's."""
+def _changes(
+    server: Server, presented: Presented | None, after: int, wants: Callable[[Change], bool]
+) -> Iterator[Change | None]:
+    """What is wanted, as it comes; None when nothing came for a while. Ends with the stream's life, or the caller's."""
     until = time.monotonic() + LIFE_S
     try:
         while time.monotonic() < until:
-            told = server.hub.wait(after, KEEP_ALIVE_S)
+            after, told = server.hub.wait(after, KEEP_ALIVE_S, wants)
             if presented is not None:
                 server.endpoint.authenticate(presented)
             if not told:
                 yield None
-            for one in told:
-                after = one.sequence
-                yield json.loads(one.body)
+            yield from told
     except SentryMCPError as error:
         log.info("A stream ends: %s: %s", error.code, error)
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from ..clock import now
 from ..errors import BadTransport
+from .era import CHANGES
 from .messages import encode
 
 KIND, LISTENER_KIND = "mcp-session", "mcp-listener"
@@ -99,9 +100,11 @@ class Sessions:
         return session
 
     def end(self, id: str, grant_id: str) -> None:
-        """Forget the session. Raises: BadTransport (404) as ``find``."""
+        """Forget the session, and have its stream end, wherever it is. Raises: BadTransport (404) as ``find``."""
         self.find(id, grant_id)
         self._memory.delete(KIND, id)
+        self._memory.delete(LISTENER_KIND, id)
+        self._memory.publish(CHANGES, encode({"ended": id}))
 
     def set_log_level(self, session: Session, level: str) -> None:
         """Remember which log messages the client wants."""

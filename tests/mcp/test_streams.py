@@ -560,6 +560,22 @@ def test_a_session_is_told_on_one_stream_only(serve: Any, toolbox: Any, store: A
     second.leave()
 
 
+def test_the_stream_of_a_session_ends_with_it_at_any_worker(
+    serve: Any, toolbox: Any, store: Any, server: Any, context: Any
+) -> None:
+    """At once, so that clients that come and go do not fill the places of a worker."""
+    id, other = _session(server), _session(server)
+    ends, stays = (Reader(server.client.get("/mcp", headers={"Mcp-Session-Id": one})) for one in (id, other))
+
+    serve(toolbox, store=store).client.delete("/mcp", headers={"Mcp-Session-Id": id})
+
+    assert ends.next() is None
+    _updated(store, "test://nothing")
+    toolbox.tool(reads_only=True, name="late")(_nothing)
+    assert stays.next()["method"] == "notifications/tools/list_changed"
+    stays.leave()
+
+
 def _until(reached: Any) -> None:
     for _ in range(200):
         if reached():
