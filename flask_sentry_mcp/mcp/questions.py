@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import marshmallow
 
-from ..context import Elicited
+from ..context import Elicited, Question
 from .schema import SchemaLike, form_schema, instance_of
 
 _ACTIONS = ("accept", "decline", "cancel")
@@ -52,6 +52,12 @@ class Elicit:
         except marshmallow.ValidationError as error:
             raise BadAnswer("the form is not filled in as asked") from error
         return Elicited(action, read)
+
+
+def as_input_request(question: Question) -> dict[str, Any]:
+    """*question* as 2026-07-28 writes it, which knows no ``elicitationId``."""
+    params = {name: value for name, value in question.params().items() if name != "elicitationId"}
+    return {"method": question.method, "params": params}
 
 
 def _schema(declared: Any) -> marshmallow.Schema:

@@ -14,6 +14,7 @@ from ..context import Question
 from ..errors import ProtocolError
 from .call import Call, object_in
 from .messages import INVALID_PARAMS, encode
+from .questions import as_input_request
 
 STATE_TTL_S = 900.0
 
@@ -57,7 +58,7 @@ def input_required(
     """The result that asks *questions*, with the state that the client has to bring back."""
     binding = at.binding or _binding(call, subject, arguments)
     state = call.server.state_seal.put([binding, list(questions), at.answers], ttl_s=STATE_TTL_S)
-    asked = {key: {"method": one.method, "params": dict(one.params())} for key, one in questions.items()}
+    asked = {key: as_input_request(one) for key, one in questions.items()}
     return b'{"resultType":"input_required",%b,%b}' % (
         encode({"inputRequests": asked, "requestState": state})[1:-1],
         call.server.signature,

@@ -22,6 +22,7 @@ from .door import error_message_for
 from .era import CHANGES, Terms
 from .exchange import CANNOT_ASK, Cancelled, Conversation, as_capabilities, read_answers
 from .messages import INTERNAL_ERROR, INVALID_PARAMS, MISSING_CAPABILITY, encode
+from .questions import as_input_request
 from .sessions import Memory
 
 if TYPE_CHECKING:
@@ -178,9 +179,7 @@ class TaskConversation(Conversation):
         keys = {key: self._unused(key) for key in questions if key not in self._answers}
         self._used.update(keys.values())
         if keys:
-            asked = {
-                keys[key]: {"method": questions[key].method, "params": dict(questions[key].params())} for key in keys
-            }
+            asked = {keys[key]: as_input_request(questions[key]) for key in keys}
             self._tasks.change(self._id, lambda record: record.update(status="input_required", questions=asked))
         found = {key: self._answers[key] for key in questions if key in self._answers}
         while keys:

@@ -148,7 +148,6 @@ def test_several_things_are_asked_at_once(server: Any) -> None:
         "mode": "url",
         "message": "Page",
         "url": "https://app.example/pay",
-        "elicitationId": "e1",
     }
     some = {"form": ADA, "model": {"role": "assistant", "content": {"type": "text", "text": ""}}}
     left, state = _asked(_call(server, "together", requestState=state, inputResponses=some))
