@@ -23,6 +23,7 @@ from .streams import KEEP_ALIVE, KEEP_ALIVE_S, Stream, frame, hang_up
 Work = Callable[[Conversation], bytes]
 _ASKABLE = ("elicitation", "sampling", "roots")
 _TICK_S = 1.0
+_SIGN_S = 2.0  # a server notices at the second write that a client has gone, and only so the tool learns of it
 
 
 def _nothing() -> None:
@@ -165,7 +166,7 @@ class _Running:
                 yield self._frame(item)
                 if ends:
                     return
-            item = self._next(KEEP_ALIVE_S)
+            item = self._next(_SIGN_S)
 
     def _frame(self, item: _Item) -> bytes:
         return frame(item.message, self._event_id(item.number) if self._can_resume and item.number else None)
