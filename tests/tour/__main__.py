@@ -1,10 +1,12 @@
 """``make tour``: prints the transcript; ends with 1 on any difference."""
 
+import functools
 import logging
 import sys
 
 import anyio
 
+from .catalogue import GUESTS, browse
 from .route import ERAS, walk
 from .server import example_app
 from .transcript import Difference, Transcript
@@ -19,6 +21,10 @@ def main() -> int:
             transcript.note(said.strip())
             for era in ERAS:
                 anyio.run(walk, base_url, era, transcript)
+                for guest in GUESTS:
+                    for fixed in (False, True):
+                        stroll = functools.partial(browse, fixed=fixed, transcript=transcript)
+                        anyio.run(stroll, base_url, era, guest)
     except Difference as difference:
         print(f"\nThe tour ended early: {difference}", file=sys.stderr)
         return 1

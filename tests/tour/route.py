@@ -116,26 +116,26 @@ async def _list(client: Client, transcript: Transcript) -> None:
 
 async def _use_catalogue(client: Client, transcript: Transcript) -> None:
     transcript.step("Ask Sentry")
-    who = await _call(client, transcript, "whoami")
+    who = await call(client, transcript, "whoami")
     transcript.check("Mira Okafor" in who, "whoami knows Mira, who signed in", who)
-    found = await _call(client, transcript, "find_organizations")
+    found = await call(client, transcript, "find_organizations")
     transcript.check(
         ORGANIZATION in found and "Aurora-Labs" in found, "both of Mira's organizations, from both regions", found
     )
     transcript.check("tidepool" not in found, "and not the one she is no member of", found)
-    projects = await _call(client, transcript, "find_projects", organizationSlug=ORGANIZATION)
+    projects = await call(client, transcript, "find_projects", organizationSlug=ORGANIZATION)
     transcript.check("checkout-api" in projects, "the projects of one of them", projects)
-    issues = await _call(
+    issues = await call(
         client, transcript, "search_issues", organizationSlug=ORGANIZATION, query="is:unresolved level:error", limit=5
     )
     transcript.check("CHECKOUT-API-" in issues or "SHOP-WEB-" in issues, "a search finds issues by name", issues)
-    details = await _call(client, transcript, "get_issue_details", organizationSlug=ORGANIZATION, issueId=ISSUE)
+    details = await call(client, transcript, "get_issue_details", organizationSlug=ORGANIZATION, issueId=ISSUE)
     transcript.check(ISSUE in details, "one issue, with its error and stack", details)
 
     transcript.step("Change something, see that it changed, and change it back")
     for status, word in (("resolved", "resolved"), ("unresolved", "unresolved")):
-        await _call(client, transcript, "update_issue", organizationSlug=ORGANIZATION, issueId=ISSUE, status=status)
-        after = await _call(client, transcript, "get_issue_details", organizationSlug=ORGANIZATION, issueId=ISSUE)
+        await call(client, transcript, "update_issue", organizationSlug=ORGANIZATION, issueId=ISSUE, status=status)
+        after = await call(client, transcript, "get_issue_details", organizationSlug=ORGANIZATION, issueId=ISSUE)
         transcript.check(f"**Status**: {word}" in after, f"the issue is {word}", after)
 
 
@@ -145,7 +145,7 @@ async def _use_own_tools(client: Client, transcript: Transcript) -> None:
         {"at": "2026-08-18T12:40:00Z", "what": "Checkout failed for one in five customers."},
         {"at": "2026-08-18T13:05:00Z", "what": "The change was taken back."},
     ]
-    drafted = await _call(client, transcript, "draft_status_update", title="Checkout", impact="major", steps=steps)
+    drafted = await call(client, transcript, "draft_status_update", title="Checkout", impact="major", steps=steps)
     expected = (
         "# Checkout\n\nImpact: **major**\n\n- 18 Aug 13:05 UTC: The change was taken back."
         "\n- 18 Aug 12:40 UTC: Checkout failed for one in five customers."
@@ -171,7 +171,7 @@ async def _refresh(visitor: Visitor, client: Client, transcript: Transcript) -> 
     before = visitor.memory.tokens
     visitor.seen.clear()
     visitor.forget_time()
-    who = await _call(client, transcript, "whoami")
+    who = await call(client, transcript, "whoami")
     after = visitor.memory.tokens
     transcript.check(visitor.seen[0] == "POST /oauth/token 200", "the client refreshes by itself", visitor.seen)
     transcript.check(
@@ -204,7 +204,7 @@ async def _revoke(visitor: Visitor, metadata: dict[str, Any], transcript: Transc
         )
 
 
-async def _call(client: Client, transcript: Transcript, tool: str, **arguments: Any) -> str:
+async def call(client: Client, transcript: Transcript, tool: str, **arguments: Any) -> str:
     """The text that *tool* answered; a failed call ends the tour."""
     result = await client.call_tool(tool, arguments)
     text = _text(result)

@@ -1,11 +1,13 @@
 """B1: a real MCP client, the official one, completes the way from 401 to revocation, in both protocol eras."""
 
+import functools
 import io
 from collections.abc import Iterator
 
 import anyio
 import pytest
 
+from .catalogue import GUESTS, Guest, browse
 from .route import ERAS, Era, walk
 from .server import example_app
 from .transcript import Difference, Transcript
@@ -26,6 +28,21 @@ def test_the_official_client_completes_the_tour(base_url: str, era: Era) -> None
 
     assert "✗" not in transcript.getvalue()
     assert "the access token died with it" in transcript.getvalue()
+
+
+@pytest.mark.parametrize("fixed", [False, True], ids=["open", "fixed"])
+@pytest.mark.parametrize("guest", GUESTS, ids=lambda guest: guest.user)
+@pytest.mark.parametrize("era", ERAS, ids=lambda era: era.version)
+def test_all_tools_answer_two_people_at_both_kinds_of_address(
+    base_url: str, era: Era, guest: Guest, fixed: bool
+) -> None:
+    """B14: each sees their own organizations; an address that is fixed to one offers no others."""
+    transcript = io.StringIO()
+
+    anyio.run(functools.partial(browse, fixed=fixed, transcript=Transcript(transcript)), base_url, era, guest)
+
+    assert "✗" not in transcript.getvalue()
+    assert transcript.getvalue().count(" answers what it should") == (20 if fixed else 21)
 
 
 def test_a_difference_ends_the_tour() -> None:
