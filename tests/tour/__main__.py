@@ -8,7 +8,7 @@ import anyio
 
 from .catalogue import GUESTS, browse
 from .route import ERAS, walk
-from .server import example_app
+from .server import ROOMY, example_app
 from .transcript import Difference, Transcript
 
 
@@ -16,7 +16,7 @@ def main() -> int:
     logging.getLogger("client").setLevel(logging.ERROR)  # it would tell at each call that unlisted tools are unlisted
     transcript = Transcript(sys.stdout)
     try:
-        with example_app() as (base_url, said):
+        with example_app(**ROOMY) as (base_url, said):
             transcript.title(f"A tour of flask-sentry-mcp at {base_url}")
             transcript.note(said.strip())
             for era in ERAS:

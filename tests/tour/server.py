@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 STARTS_WITHIN_S = 60
+ROOMY = {"SENTRY_MCP_ADDRESS_LIMIT": "3000/minute"}
+"""Settings for a tour whose guests all come from one address."""
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from .catalogue import GUESTS, Guest, browse
 from .route import ERAS, Era, walk
-from .server import example_app
+from .server import ROOMY, example_app
 from .transcript import Difference, Transcript
 
 
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
-    with example_app() as (url, _):
+    with example_app(**ROOMY) as (url, _):
         yield url
 
 
