@@ -44,7 +44,7 @@ def _install() -> None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, target: str = "tests.conformance.fixture:create_app()") -> Iterator[str]:
     """The fixture under gunicorn with two workers; yields its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -73,7 +73,7 @@ def serving(folder: Path) -> Iterator[str]:
         "1",
         "-b",
         f"127.0.0.1:{port}",
-        "tests.conformance.fixture:create_app()",
+        target,
     ]
     with subprocess.Popen(command, env=environment) as process:
         try:

@@ -4,12 +4,13 @@ Whoever comes is let in, so that the suite, which knows no sign-in, can reach ev
 """
 
 import os
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask
 
 from flask_sentry_mcp import config
 from flask_sentry_mcp.context import Context, Presented
+from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.mcp.views import Endpoint, mcp_blueprint
 from flask_sentry_mcp.security.limits import Limits
 from flask_sentry_mcp.security.origin import origin_rule
@@ -27,15 +28,20 @@ SETTINGS = {
 }
 
 
-def create_app(port: int | None = None, store_url: str | None = None) -> Flask:
-    """The application; what is not given is read from CONFORMANCE_PORT and CONFORMANCE_STORE."""
+def create_app(
+    port: int | None = None, store_url: str | None = None, toolbox: Toolbox | None = None, **parts: Any
+) -> Flask:
+    """The application; what is not given is read from CONFORMANCE_PORT and CONFORMANCE_STORE.
+
+    *toolbox* instead of what the suite expects, and other *parts* of the endpoint, are for other tests.
+    """
     app = Flask("conformance")
     port = port or int(os.environ["CONFORMANCE_PORT"])
     settings = config.load({**SETTINGS, "SENTRY_MCP_PUBLIC_URL": f"http://127.0.0.1:{port}"})
     endpoint = Endpoint(
         app=app,
         settings=settings,
-        toolbox=offers(),
+        toolbox=toolbox or offers(),
         authenticate=_anybody,
         challenge=lambda *_: None,
         limits=Limits(secret=settings.cookie_secret),
@@ -45,6 +51,7 @@ def create_app(port: int | None = None, store_url: str | None = None) -> Flask:
         version="1.0.0",
         streams_per_grant=64,
         streams_per_worker=24,
+        **parts,
     )
     app.register_blueprint(mcp_blueprint(endpoint))
     return app
