@@ -333,6 +333,15 @@ class Settings:
         "SENTRY_MCP_SENTRY_TIMEOUT", _whole(1, 300), "How long one request to Sentry may take.", 30
     )
     tool_timeout_s: int = _row("SENTRY_MCP_TOOL_TIMEOUT", _whole(1, 3_600), "How long one tool call may take.", 120)
+    streams_per_worker: int = _row(
+        "SENTRY_MCP_STREAMS_PER_WORKER",
+        _whole(1, 100_000),
+        "Streams one worker holds open at once. On a server with threads, fewer than it has.",
+        24,
+    )
+    streams_per_grant: int = _row(
+        "SENTRY_MCP_STREAMS_PER_GRANT", _whole(1, 100_000), "How many of them may be of one grant.", 16
+    )
 
     @property
     def resource_url(self) -> str:

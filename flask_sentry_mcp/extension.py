@@ -133,6 +133,8 @@ class SentryMCP:
             instructions=self._instructions,
             version=release,
             skills=self._skills,
+            streams_per_grant=settings.streams_per_grant,
+            streams_per_worker=settings.streams_per_worker,
         )
         return State(settings, store, limits, regions, provider, endpoint, Audit(app, settings.audit_log))
 
