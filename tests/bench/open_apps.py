@@ -16,6 +16,11 @@ TOOLS = 54
 
 def app() -> Flask:
     """A trivial tool, open to anybody."""
+    return echoing()
+
+
+def echoing(**settings: Any) -> Flask:
+    """The trivial tool, and one that changes the list of tools, under other *settings*."""
     toolbox = Toolbox()
 
     @toolbox.tool({"text": fields.String(required=True)}, reads_only=True)
@@ -23,7 +28,14 @@ def app() -> Flask:
         """Say the same again."""
         return text
 
-    return _serve(toolbox)
+    @toolbox.tool(reads_only=False, destructive=False)
+    def change(ctx: Context) -> str:
+        """Add a tool, and take it away again."""
+        toolbox.tool({"text": fields.String(required=True)}, reads_only=True, name="passing")(echo)
+        toolbox.remove("passing")
+        return "changed"
+
+    return _serve(toolbox, **settings)
 
 
 def many() -> Flask:
@@ -46,7 +58,7 @@ def many() -> Flask:
     return _serve(toolbox)
 
 
-def _serve(toolbox: Toolbox) -> Flask:
+def _serve(toolbox: Toolbox, **settings: Any) -> Flask:
     app = Flask("open")
     app.config.update(
         SENTRY_MCP_PUBLIC_URL=os.environ.get("BENCH_PUBLIC_URL", "http://127.0.0.1:5000"),
@@ -54,9 +66,10 @@ def _serve(toolbox: Toolbox) -> Flask:
         SENTRY_CLIENT_SECRET="bench",
         COOKIE_SECRET=secrets.token_urlsafe(32),
         SENTRY_MCP_VAULT_KEYS="bench:" + base64.b64encode(secrets.token_bytes(32)).decode(),
-        SENTRY_MCP_STORE="memory://",
+        SENTRY_MCP_STORE=os.environ.get("BENCH_STORE", "memory://"),
         SENTRY_MCP_CALL_LIMIT="off",
         SENTRY_MCP_ADDRESS_LIMIT="off",
+        **settings,
     )
     SentryMCP(app, tools=toolbox, authenticate=anybody)
     return app
