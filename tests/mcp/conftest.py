@@ -1,7 +1,7 @@
 """An endpoint with a caller of the test's choosing: no store, no sign-in, no Sentry."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -18,7 +18,11 @@ from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.mcp.views import Endpoint, mcp_blueprint
 from flask_sentry_mcp.security.limits import Limits
 from flask_sentry_mcp.security.origin import origin_rule
+from flask_sentry_mcp.security.regions import Regions
 from flask_sentry_mcp.sentry.client import SentryClient, TokenSource
+from flask_sentry_mcp.sentry.connections import SentryConnections
+from tests.official.reading_along import Judged
+from tests.official.wire import Judge
 
 MODERN = "2026-07-28"
 ACCEPT = "application/json, text/event-stream"
@@ -38,7 +42,7 @@ def a_context(**changes: Any) -> Context:
     caller = Context(
         host="sentry.io",
         token=cast(TokenSource, None),
-        sentry=cast(SentryClient, None),
+        sentry=SentryClient(SentryConnections(Regions("sentry.io", ()), user_agent="tests"), cast(TokenSource, None)),
         skills=frozenset({"inspect"}),
         scopes=frozenset({"org:read", "project:read", "team:read", "event:read"}),
         grant_id="g1",
@@ -156,8 +160,12 @@ def toolbox() -> Toolbox:
 
 
 @pytest.fixture
-def serve() -> Serve:
-    """Makes a server of a toolbox; settings by their keys in ``app.config``, the rest as ``Endpoint`` has it."""
+def serve() -> Iterator[Serve]:
+    """Makes a server of a toolbox; settings by their keys in ``app.config``, the rest as ``Endpoint`` has it.
+
+    Whatever it sends is held against the specification's types.
+    """
+    judge = Judge()
 
     def make(
         toolbox: Toolbox,
@@ -180,9 +188,11 @@ def serve() -> Serve:
             **parts,
         )
         app.register_blueprint(mcp_blueprint(endpoint), url_prefix=loaded.issuer_path or None)
+        app.wsgi_app = Judged(app.wsgi_app, judge)  # type: ignore[method-assign]  # as Flask says it is done
         return server
 
-    return make
+    yield make
+    assert judge.complaints == []
 
 
 @pytest.fixture

@@ -92,46 +92,6 @@ class TaskNotification(BaseModel):
     params: Plain | Asking | Completed | Failed
 
 
-class _CapabilityData(types.MissingRequiredClientCapabilityErrorData):
-    model_config = STRICT
-
-
-class CapabilityMissing(BaseModel):
-    """Error -32021."""
-
-    model_config = STRICT
-
-    class Error(BaseModel):
-        model_config = STRICT
-        code: Literal[-32021]
-        message: str
-        data: _CapabilityData
-
-    jsonrpc: Literal["2.0"]
-    id: int | str | None = None
-    error: Error
-
-
-class _VersionData(types.UnsupportedProtocolVersionErrorData):
-    model_config = STRICT
-
-
-class VersionUnknown(BaseModel):
-    """Error -32022."""
-
-    model_config = STRICT
-
-    class Error(BaseModel):
-        model_config = STRICT
-        code: Literal[-32022]
-        message: str
-        data: _VersionData
-
-    jsonrpc: Literal["2.0"]
-    id: int | str | None = None
-    error: Error
-
-
 TASK_NOTIFICATION = TaskNotification
 TOLD: Any = _final(Plain) | _final(Asking) | _final(Completed) | _final(Failed)
 RESULTS: dict[tuple[str, str], Any] = {

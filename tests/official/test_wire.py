@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from werkzeug.test import Client
 
+from .reading_along import Judged
 from .wire import Asked, Events, Judge
 
 MODERN, LEGACY = "2026-07-28", "2025-11-25"
@@ -63,6 +65,7 @@ BAD: list[tuple[str, str, dict[str, Any]]] = [
     (MODERN, "tools/call", {"method": "notifications/made_up", "params": {}}),
     (MODERN, "tools/call", {"id": "q", "method": "roots/list", "params": {}}),
     (MODERN, "tools/call", {"id": 1, "error": {"code": "x", "message": "m"}}),
+    (MODERN, "tools/call", {"id": None, "error": {"code": -32700, "message": "m"}}),
     (MODERN, "tools/call", {"id": 1, "error": {"code": -32021, "message": "m", "data": {}}}),
     (MODERN, "tools/call", {"id": 1, "error": {"code": -32022, "message": "m", "data": {"supported": "a"}}}),
 ]
@@ -103,6 +106,28 @@ def test_planted_mistakes_in_a_stream_are_found(event: str) -> None:
     for whole in Events().feed(f"{event}\n\n".encode()):
         judge.event(Asked(MODERN), whole)
 
+    assert judge.complaints
+
+
+@pytest.mark.parametrize(
+    ("content_type", "chunks"),
+    [
+        ("application/json", [b'{"jsonrpc":"2.0",', b'"id":1,"result":{"n":1}}']),
+        ("text/event-stream", [b'data: {"jsonrpc":"2.0",', b'"id":1,"result":{"n":1}}\n\n']),
+    ],
+)
+def test_planted_mistakes_of_an_application_in_this_process_are_found(content_type: str, chunks: list[bytes]) -> None:
+    """And it is passed on as it was."""
+    judge = Judge()
+
+    def app(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", content_type)])
+        return chunks
+
+    headers = {"MCP-Protocol-Version": MODERN}
+    said = Client(Judged(app, judge)).post(data=b'{"id":1,"method":"tools/list"}', headers=headers)
+
+    assert said.data == b"".join(chunks)
     assert judge.complaints
 
 

@@ -11,13 +11,15 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from mcp.types import methods
-from mcp.types.jsonrpc import JSONRPCError, JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
+from mcp.types.jsonrpc import JSONRPCNotification, JSONRPCRequest, JSONRPCResponse
 from pydantic import TypeAdapter, ValidationError
 
-from .extension import RESULTS, TASK_NOTIFICATION, CapabilityMissing, VersionUnknown
+from .extension import RESULTS, TASK_NOTIFICATION
+from .failures import CapabilityMissing, ErrorResponse, VersionUnknown
 
 MODERN = "2026-07-28"
 NOTIFICATIONS = {**methods.SERVER_NOTIFICATIONS, ("notifications/tasks", MODERN): TASK_NOTIFICATION}
+TASKS_HEARD_OF = ".params.notifications.taskIds"  # of the extension, in the acknowledgement of a subscription
 ERRORS = {(-32021, MODERN): CapabilityMissing, (-32022, MODERN): VersionUnknown}
 _adapter = cache(TypeAdapter)
 
@@ -113,11 +115,12 @@ class Judge:
         if "error" in said:
             code = said["error"].get("code")
             special = ERRORS.get((code, version))
-            return f"error {code}", (JSONRPCError,) if special is None else (JSONRPCError, special)
-        method = self._methods.get(said.get("id"), "")
+            return f"error {code}", (ErrorResponse,) if special is None else (special,)
+        method = asked.method if asked.id == said.get("id") else self._methods.get(said.get("id"))
         if asked.id is not None and said.get("id") != asked.id:
             self._complain(f"the id {said.get('id')!r}", asked)
-        known = RESULTS.get((method, version)) or methods.SERVER_RESULTS.get((method, version))
+        key = (method or "", version)
+        known = RESULTS.get(key) or methods.SERVER_RESULTS.get(key)
         return f"{method} result", () if known is None else (JSONRPCResponse, known)
 
     def _hold(self, asked: Asked, kind: str, type: Any, said: Any) -> None:
@@ -129,7 +132,7 @@ class Judge:
             self._complain(f"{kind}: {error}", asked)
             return
         known = adapter.dump_python(read, by_alias=True, mode="json", exclude_unset=True)
-        for path in _lost(said, known):
+        for path in set(_lost(said, known)) - {TASKS_HEARD_OF}:
             self._complain(f"{kind}: unknown member {path}", asked)
 
     def _complain(self, what: str, asked: Asked) -> None:
