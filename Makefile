@@ -40,6 +40,7 @@ bench: $(INSTALLED)-bench ## measure; prints the tables of docs/performance.md
 	$(BIN)/python -m tests.bench.protocol
 	$(BIN)/python -m tests.bench.sign_in
 	$(BIN)/python -m tests.bench.tools
+	$(BIN)/python -m tests.bench.streams
 
 conformance: $(INSTALLED)-test ## run the official suite of the protocol, with its own Node, against a server of ours
 	$(PIP) $(NODE)
