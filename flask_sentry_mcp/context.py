@@ -5,7 +5,7 @@ other way to a token of Sentry's than ``context.token``.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from .sentry.client import SentryClient, TokenSource
@@ -188,6 +188,10 @@ class Context:
             exchange=exchange,
             tools=tools,
         )
+
+    def lasting(self, time_s: float) -> "Context":
+        """The same caller for work of at most *time_s* seconds that its request does not wait for."""
+        return replace(self, sentry=self.sentry.lasting(time_s))
 
     # -- what a tool says and asks; mcp/questions tells what asking means in both eras of the protocol --
 

@@ -1,5 +1,6 @@
 """SentryMCP in somebody else's application: neither disturbs the other; two applications share nothing."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from flask import Flask, Response, g, request
 from marshmallow import fields
 
-from flask_sentry_mcp import SentryMCP
+from flask_sentry_mcp import Context, SentryMCP
 from flask_sentry_mcp.errors import ConfigurationError, ForbiddenRegion
 from flask_sentry_mcp.extension import state_of
 from flask_sentry_mcp.sandbox import Sandbox
@@ -212,3 +213,27 @@ def test_the_list_is_short_or_full_and_all_can_be_called_either_way(sandbox: San
     assert len(listed["short"]) == 9
     assert len(listed["full"]) == 21
     assert listed["short"] < listed["full"]
+
+
+def test_a_task_has_its_own_time_with_sentry(sandbox: Sandbox) -> None:
+    """The limit of a call is over, the task's is not."""
+    app = Flask("host")
+    app.config.update(settings_for(sandbox, SENTRY_MCP_TOOL_TIMEOUT=1))
+    extension = SentryMCP(app)
+
+    @extension.tool(reads_only=True, task="required")
+    def slow(ctx: Context) -> str:
+        """Do other things first, then ask Sentry."""
+        time.sleep(1.1)
+        return str(ctx.sentry.get("auth", base=True)["name"])
+
+    mcp = sign_in(app, sandbox)
+    mcp.capabilities = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+    task = mcp.request("tools/call", {"name": "slow", "arguments": {}})
+    until = time.monotonic() + 10
+    while (told := mcp.request("tasks/get", {"taskId": task["taskId"]}))["status"] == "working":
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+    assert told["status"] == "completed", told
+    assert told["result"]["content"][0]["text"] == "Mira Okafor"

@@ -249,7 +249,8 @@ def _run(
 
 
 def _during(call: Call, talk: Conversation) -> Context:
-    return call.context.during(talk, Gateway(call.server.views, call.context, partial(_nested, call, talk)))
+    context = call.context.during(talk, Gateway(call.server.views, call.context, partial(_nested, call, talk)))
+    return context.lasting(tasks.TTL_S) if isinstance(talk, tasks.TaskConversation) else context
 
 
 def _as_invalid_params(read: Callable[[], dict[str, Any]]) -> dict[str, Any]:

@@ -76,6 +76,10 @@ class SentryClient:
         """Seconds that are left for the calls of this client."""
         return self._deadline - time.monotonic()
 
+    def lasting(self, time_s: float) -> "SentryClient":
+        """The same, with *time_s* seconds from now: for work that goes on after its request has ended."""
+        return SentryClient(self.connections, self._token, self.region_url, time_s=time_s)
+
     def get(
         self,
         *segments: str | int,

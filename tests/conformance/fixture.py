@@ -14,7 +14,9 @@ from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.mcp.views import Endpoint, mcp_blueprint
 from flask_sentry_mcp.security.limits import Limits
 from flask_sentry_mcp.security.origin import origin_rule
+from flask_sentry_mcp.security.regions import Regions
 from flask_sentry_mcp.sentry.client import SentryClient, TokenSource
+from flask_sentry_mcp.sentry.connections import SentryConnections
 from flask_sentry_mcp.store.opening import open_store
 from tests.conformance.offers import offers
 
@@ -61,6 +63,6 @@ def _anybody(_: Presented) -> Context:
     return Context(
         host="sentry.test",
         token=cast(TokenSource, None),
-        sentry=cast(SentryClient, None),
+        sentry=SentryClient(SentryConnections(Regions("sentry.io", ()), user_agent="tests"), cast(TokenSource, None)),
         grant_id="anybody",
     )
