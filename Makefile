@@ -42,14 +42,16 @@ bench: $(INSTALLED)-bench ## measure; prints the tables of docs/performance.md
 	$(BIN)/python -m tests.bench.tools
 	$(BIN)/python -m tests.bench.streams
 
-conformance: $(INSTALLED)-test ## run the official suite of the protocol, with its own Node, against a server of ours
+conformance: $(INSTALLED)-test ## run the official suite of the protocol, with its own Node, against servers of ours
 	$(PIP) $(NODE)
 	$(BIN)/python -m tests.conformance
+	$(BIN)/python -m tests.clients.packages
+	$(BIN)/python -m pytest tests/clients/test_authorization_suite.py
 
 clients: $(INSTALLED)-test ## drive servers with clients from npm: the official TypeScript one, mcp-remote, and the suite's
 	$(PIP) $(NODE)
 	$(BIN)/python -m tests.clients.packages
-	$(BIN)/python -m pytest tests/clients
+	$(BIN)/python -m pytest tests/clients --ignore=tests/clients/test_authorization_suite.py
 
 clean: ## remove what was made
 	rm -rf .venv docs/_build build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
