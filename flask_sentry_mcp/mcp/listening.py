@@ -88,8 +88,11 @@ def listen_in_session(server: Server, session: Session, presented: Presented) ->
     return Stream(frames(server.hub.position()), leave)
 
 
-def resume(server: Server, session: Session, last_event_id: str) -> Stream:
-    """What a stream of 2025 said after the client's last event, and goes on saying, until its result."""
+def resume(server: Server, session: Session, last_event_id: str, presented: Presented) -> Stream:
+    """What a stream of 2025 said after the client's last event, and goes on saying, until its result.
+
+    It ends with its session, or its caller's grant.
+    """
     found = _EVENT_ID.fullmatch(last_event_id)
     if found is None:
         raise BadTransport(400, "The Last-Event-ID is not one of ours.")
@@ -100,6 +103,12 @@ def resume(server: Server, session: Session, last_event_id: str) -> Stream:
         after, until = 0, time.monotonic() + LIFE_S
         while time.monotonic() < until:
             kept = server.sessions.recorded(session, stream, after, KEEP_ALIVE_S)
+            try:
+                server.endpoint.authenticate(presented)
+                server.sessions.find(session.id, session.grant_id)
+            except SentryMCPError as error:
+                log.info("A stream ends: %s: %s", error.code, error)
+                return
             if not kept:
                 yield KEEP_ALIVE
             for sequence, number, last, message in kept:

@@ -127,7 +127,7 @@ class _Door:
         last = environ.get("HTTP_LAST_EVENT_ID")
         if last is None:
             return Response(listening.listen_in_session(self._server, session, presented), 200, self._stream)
-        return Response(listening.resume(self._server, session, last.strip()), 200, self._stream)
+        return Response(listening.resume(self._server, session, last.strip(), presented), 200, self._stream)
 
     def _answered(self, answer: methods.Answer) -> Response:
         if isinstance(answer.body, Stream):

@@ -378,6 +378,25 @@ def test_a_stream_that_was_lost_is_resumed_at_any_worker(
     assert gate.seen == [False]
 
 
+@pytest.mark.parametrize("how", ["revoked", "deleted"])
+def test_a_resumed_stream_ends_with_its_grant_and_its_session(
+    server: Any, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Even one that waits for what never comes."""
+    monkeypatch.setattr(listening, "KEEP_ALIVE_S", 0.05)
+    id = _session(server)
+    headers = {"Mcp-Session-Id": id, "Last-Event-ID": f"{'x' * 16}.1", "Accept": "text/event-stream"}
+    chunks = server.client.get("/mcp", headers=headers).iter_encoded()
+    assert [next(chunks), next(chunks)] == [streams.KEEP_ALIVE] * 2
+
+    if how == "revoked":
+        server.caller = Unauthenticated()
+    else:
+        server.client.delete("/mcp", headers={"Mcp-Session-Id": id})
+
+    assert set(chunks) <= {streams.KEEP_ALIVE}
+
+
 def test_a_tool_may_hang_up_and_be_asked_later(server: Any, gate: Gate) -> None:
     id = _session(server)
     answer = server.legacy("tools/call", {"name": "detach"}, mcp_session_id=id)
