@@ -16,6 +16,9 @@ from flask import Flask
 from flask_sentry_mcp import SentryMCP
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import sign_in, start_sandbox
+from flask_sentry_mcp.tools.cost import tokens
+from tests.tools.callers import SKILLS
+from tests.tools.test_injection import CALLS
 
 from .load import http_request, once, run
 from .serving import free_port, serving
@@ -53,6 +56,7 @@ def main() -> None:
         print(_details_table(sandbox, server.port, http_request(port, "/mcp", details, headers)))
         print(_steady_table(sandbox, server.port, who))
         print(_parallel_table(sandbox, server.port, who))
+        print(_costs_table(app, sandbox))
 
 
 def _call(tool: str, **arguments: Any) -> bytes:
@@ -113,6 +117,14 @@ def _parallel_table(sandbox: Sandbox, port: int, request: bytes) -> str:
             "",
         ]
     )
+
+
+def _costs_table(app: Flask, sandbox: Sandbox) -> str:
+    """What a model pays for one answer of each tool, by the estimate that ``tools --cost`` prints."""
+    mcp = sign_in(app, sandbox, skills=SKILLS)
+    lines = ["Tokens of one answer, estimated:", "", "| tool | tokens |", "|---|---|"]
+    lines += [f"| `{name}` | {tokens(mcp.call(name, **CALLS[name]).text):,} |" for name in sorted(CALLS)]
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":
