@@ -16,10 +16,10 @@ from typing import Any
 from flask import Flask
 from flask_limiter import Limiter
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter, RateLimiter
 
 from ..errors import TooManyRequests
+from .counters import SCHEME, Counters
 
 _RETRY_STORAGE_S = 5.0
 log = logging.getLogger(__name__)
@@ -37,12 +37,12 @@ class Limits:
         limiter = Limiter(
             lambda: "",
             app=Flask("flask_sentry_mcp.limits"),
-            storage_uri=storage_uri,
+            storage_uri=f"{SCHEME}://" if storage_uri == "memory://" else storage_uri,
             storage_options=storage_options or {},
             strategy="fixed-window",
         )
         self._engine: RateLimiter = limiter.limiter
-        self._fallback: RateLimiter = FixedWindowRateLimiter(MemoryStorage())
+        self._fallback: RateLimiter = FixedWindowRateLimiter(Counters())
         self._failed_at = -math.inf
 
     def hit(self, rule: str, *key: str) -> None:

@@ -5,6 +5,7 @@ read; the connection behind ``stamp`` never writes, so that its change counter t
 the disk before it is acknowledged (``synchronous=FULL``): a revocation must not come undone when the power fails.
 """
 
+import math
 import random
 import secrets
 import sqlite3
@@ -20,10 +21,12 @@ from ..errors import StoreUnavailable
 from . import schema
 from .base import Message
 from .pool import PATIENCE_S, Pool
+from .shared import shared_number
 from .sql import MESSAGES, SQLStore
 from .tables import Statement, Statements
 
 POLL_S = 0.03
+LOOK_S = 1.0
 PAUSE_S = (0.0002, 0.003)
 HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL)  # the latter: lost a race for the log too often in a row
 
@@ -44,9 +47,20 @@ class SQLiteStore(SQLStore):
         self._watcher = Pool(self._watch, lambda watcher: watcher[0].close(), limit=1)
         self._on(self._writer, self._prepare)
         self._writer.close()  # a server that loads us and then forks has nothing open
+        self._shared = shared_number(f"{engine.url.database}-stamp")
+        self._seen, self._look_again_at = 0, -math.inf
 
     def stamp(self) -> int | None:
-        return self._on(self._watcher, _data_version)
+        """The shared number, which every write changes before it is acknowledged; and SQLite's own word once a second.
+
+        That is for writes that were not ours, and for a writer that was killed between its commit and the number.
+        """
+        if self._shared is None:
+            return self._on(self._watcher, _data_version)
+        if time.monotonic() >= self._look_again_at:
+            self._seen = self._on(self._watcher, _data_version)
+            self._look_again_at = time.monotonic() + LOOK_S
+        return self._seen << 64 | self._shared.read()
 
     def publish(self, channel: str, body: bytes, *, ttl_s: float = 60.0) -> None:
         given = {"a_channel": channel, "a_value": body, "ends": now() + ttl_s}
@@ -71,6 +85,8 @@ class SQLiteStore(SQLStore):
     def close(self) -> None:
         for pool in (self._readers, self._writer, self._watcher):
             pool.close()
+        if self._shared is not None:
+            self._shared.close()
 
     def _read(self, statement: Statement, given: dict[str, Any]) -> list[Any]:
         parameters = statement.bind(given)
@@ -78,7 +94,11 @@ class SQLiteStore(SQLStore):
 
     def _write(self, statement: Statement, given: dict[str, Any]) -> list[Any]:
         parameters = statement.bind(given)
-        return self._on(self._writer, lambda connection: _run(connection, statement.sql, parameters))
+        try:
+            return self._on(self._writer, lambda connection: _run(connection, statement.sql, parameters))
+        finally:  # also after a fault: it may have been written all the same
+            if self._shared is not None:
+                self._shared.change()
 
     def _on(self, pool: Pool[C], work: Callable[[C], R]) -> R:
         try:

@@ -50,6 +50,7 @@ class TestSQLiteFile:
             "store.sqlite": 0o600,
             "store.sqlite-wal": 0o600,
             "store.sqlite-shm": 0o600,
+            "store.sqlite-stamp": 0o600,
         }
         store.close()
 
