@@ -124,7 +124,9 @@ class Admissions(BearerTokenValidator):  # type: ignore[misc]  # Authlib is not 
             reason = end_if_over(self._provider, token.grant)
             raise _invalid(reason or "expired")
         bound = token.access.resource
-        if not bound.covers(Resource(bound.root, request.organization_slug, request.project_slug)):
+        if bound.organization_slug is not None and not bound.covers(
+            Resource(bound.root, request.organization_slug, request.project_slug)
+        ):
             raise _invalid("for another address")
 
     def _read(self, hash: str, stamp: int | None, kept: Admission | None) -> Admission | None:

@@ -11,7 +11,7 @@ import ipaddress
 import logging
 import math
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -33,7 +33,7 @@ class Limits:
 
     def __init__(self, storage_uri: str = "memory://", *, secret: str, storage_options: dict[str, Any] | None = None):
         self._secret = secret.encode()
-        self._rule = functools.lru_cache(maxsize=256)(_parse)
+        self._windows = functools.lru_cache(maxsize=16_384)(_windows)
         limiter = Limiter(
             lambda: "",
             app=Flask("flask_sentry_mcp.limits"),
@@ -43,28 +43,32 @@ class Limits:
         )
         self._engine: RateLimiter = limiter.limiter
         self._fallback: RateLimiter = FixedWindowRateLimiter(Counters())
-        self._failed_at = -math.inf
+        self._failed_at: float | None = None
 
     def hit(self, rule: str, *key: str) -> None:
         """Count one request under *rule* (``"60/minute"``; several joined by ``;``; ``""`` for none) for *key*.
 
         Raises: TooManyRequests, with ``retry_after_s``.
         """
-        for item in self._rule(rule):
-            if not self._count(item, key):
-                raise TooManyRequests(f"{rule} for {key[0]}", retry_after_s=self._wait_s(item, key))
+        for window in self._windows(rule, key):
+            if not self._count(window):
+                raise TooManyRequests(f"{rule} for {key[0]}", retry_after_s=self._wait_s(window.item, key))
 
-    def _count(self, item: RateLimitItem, key: tuple[str, ...]) -> bool:
-        if time.monotonic() - self._failed_at > _RETRY_STORAGE_S:
+    def _count(self, window: "Window") -> bool:
+        """As the engine's fixed-window strategy counts, with the name of the window at hand."""
+        if not self._is_failed():
             try:
-                return self._engine.hit(item, *key)
+                return self._engine.storage.incr(window.name, window.length_s) <= window.most
             except Exception:  # each storage has errors of its own; all mean the same here
                 self._failed_at = time.monotonic()
                 log.warning("The storage of the rate limits failed; counting in memory.", exc_info=True)
-        return self._fallback.hit(item, *key)
+        return self._fallback.storage.incr(window.name, window.length_s) <= window.most
+
+    def _is_failed(self) -> bool:
+        return self._failed_at is not None and time.monotonic() - self._failed_at <= _RETRY_STORAGE_S
 
     def _wait_s(self, item: RateLimitItem, key: tuple[str, ...]) -> int:
-        engine = self._fallback if time.monotonic() - self._failed_at <= _RETRY_STORAGE_S else self._engine
+        engine = self._fallback if self._is_failed() else self._engine
         try:
             reset_at = engine.get_window_stats(item, *key).reset_time
         except Exception:  # noqa: BLE001 - as above; the whole window is the safe answer
@@ -76,8 +80,18 @@ class Limits:
         return hmac.new(self._secret, network_of(address).encode(), hashlib.sha256).hexdigest()[:24]
 
 
-def _parse(rule: str) -> tuple[RateLimitItem, ...]:
-    return tuple(parse(one) for one in rule.split(";") if one)
+class Window(NamedTuple):
+    """One limit for one key: the engine's record of it, the name it is counted under, its seconds and its most."""
+
+    item: RateLimitItem
+    name: str
+    length_s: int
+    most: int
+
+
+def _windows(rule: str, key: tuple[str, ...]) -> tuple[Window, ...]:
+    items = [parse(one) for one in rule.split(";") if one]
+    return tuple(Window(item, item.key_for(*key), item.get_expiry(), item.amount) for item in items)
 
 
 def network_of(address: str) -> str:
