@@ -38,6 +38,7 @@ tour: $(INSTALLED)-test ## drive a server with the official MCP client, step by 
 bench: $(INSTALLED)-bench ## measure; prints the tables of docs/performance.md
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.bench.protocol
+	$(BIN)/python -m tests.bench.profile
 	$(BIN)/python -m tests.bench.sign_in
 	$(BIN)/python -m tests.bench.tools
 	$(BIN)/python -m tests.bench.streams
