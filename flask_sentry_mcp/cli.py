@@ -19,6 +19,7 @@ from .mcp.endpoint import Server
 from .mcp.stdio import Stdio
 from .oauth import administration
 from .oauth.direct import FixedToken
+from .oauth.grants import GRANT
 from .oauth.registration import register_by_hand
 from .security.redact import escape_control
 from .sentry.client import SentryClient
@@ -212,7 +213,9 @@ def rotate_keys(kid: str | None) -> None:
         except ValueError as error:
             raise click.ClickException(str(error)) from None
         click.echo(f"{_counted(ended, 'grant')} ended.")
-    for use in administration.key_use(provider):
+    with click.progressbar(length=provider.store.count(GRANT), label="Looking at the grants") as bar:
+        uses = administration.key_use(provider, seen=lambda: bar.update(1))
+    for use in uses:
         if use.is_newest:
             advice = "newest: seals what comes"
         elif not use.is_configured:

@@ -5,7 +5,7 @@ Every function may be interrupted and run again: each grant changes by one swap 
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from .clients import IN_USE, NEVER_USED, Client, forget_client
@@ -79,16 +79,20 @@ def purge(provider: Provider) -> tuple[int, int]:
     return ended, removed
 
 
-def key_use(provider: Provider) -> tuple[KeyUse, ...]:
+def key_use(provider: Provider, *, seen: Callable[[], object] = lambda: None) -> tuple[KeyUse, ...]:
     """Which vault keys live grants still need (STO-5): a key with no grants may be taken out of the settings.
+
+    *seen* is called for every grant that was looked at, ended ones too: ``store.count(GRANT)`` times, about.
 
     A grant moves to the newest key when its client refreshes. A key that is named by a grant but not configured any
     more is listed, too: those sign-ins cannot be opened.
     """
     configured = [kid for kid, _ in provider.settings.vault_keys]
     needed: Counter[str] = Counter()
-    for grant in list_grants(provider):
-        needed.update(_kids_of(grant))
+    for grant in list_grants(provider, with_ended=True):
+        seen()
+        if not grant.is_ended:
+            needed.update(_kids_of(grant))
     for grant_id, kid in _codes(provider):
         if grant_id:
             needed[kid] += 1
