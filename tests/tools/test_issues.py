@@ -128,7 +128,7 @@ def test_lists_issues_with_what_decides_where_to_look(mira: Caller, sandbox: San
         "&statsPeriod=30d\n\n"
         f"1. [{short_id}](http://sentry.test/organizations/northwind/issues/{short_id}) "
         "«ValueError: cart total is negative»\n"
-        "   unresolved (regressed) · priority high · 13,598 events · 653 users · seen first <ago>, last "
+        "   unresolved (regressed) · priority high · 13,594 events · 653 users · seen first <ago>, last "
         "<ago> · assigned to payments (team) · actionability high · in «checkout.totals in compute»\n\n"
         "get_issue_details shows one of them with its stack trace."
     )

@@ -155,7 +155,7 @@ def _search(organization: Organization, projects: list[Project], query: str, spa
 
 def issue_shape(issue: Issue, span: Window) -> Json:
     """An issue as lists show it: ``count`` (text) and ``userCount`` are those of the window."""
-    share = _share(issue, span)
+    share = round(_share(issue, span), 3)  # to a thousandth, so that it holds still for a while
     lifetime = {"count": str(issue.count), "userCount": issue.user_count}
     shape = issue_base(issue) | {
         "count": str(max(round(issue.count * share), 1)),
