@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -237,3 +238,18 @@ def test_a_task_has_its_own_time_with_sentry(sandbox: Sandbox) -> None:
 
     assert told["status"] == "completed", told
     assert told["result"]["content"][0]["text"] == "Mira Okafor"
+
+
+def test_a_token_of_one_application_is_nothing_to_another_on_the_same_store(sandbox: Sandbox, tmp_path: Path) -> None:
+    """RES-4, B4: even with the store and all keys in common, a token is good for the address it was issued for."""
+    settings = settings_for(sandbox, SENTRY_MCP_STORE=f"sqlite:///{tmp_path}/store.sqlite")
+    first = host_application(settings)
+    second = host_application(settings | {"SENTRY_MCP_PUBLIC_URL": "https://other.test"})
+    mcp = sign_in(first, sandbox)
+    at_home = mcp.post("tools/list", {})
+    mcp.app, mcp.url = second, "https://other.test/mcp"
+
+    elsewhere = mcp.post("tools/list", {})
+
+    assert (at_home.status_code, elsewhere.status_code) == (200, 401)
+    assert 'error="invalid_token"' in elsewhere.headers["WWW-Authenticate"]

@@ -123,10 +123,10 @@ class Admissions(BearerTokenValidator):  # type: ignore[misc]  # Authlib is not 
         if token.valid_until <= clock.now():
             reason = end_if_over(self._provider, token.grant)
             raise _invalid(reason or "expired")
-        bound = token.access.resource
-        if bound.organization_slug is not None and not bound.covers(
-            Resource(bound.root, request.organization_slug, request.project_slug)
-        ):
+        bound, root = token.access.resource, self._provider.settings.resource_url
+        if bound.root == root and bound.organization_slug is None:
+            return
+        if not bound.covers(Resource(root, request.organization_slug, request.project_slug)):
             raise _invalid("for another address")
 
     def _read(self, hash: str, stamp: int | None, kept: Admission | None) -> Admission | None:
