@@ -46,7 +46,6 @@ bench: $(INSTALLED)-bench ## measure; prints the tables of docs/performance.md
 conformance: $(INSTALLED)-test ## run the official suite of the protocol, with its own Node, against servers of ours
 	$(PIP) $(NODE)
 	$(BIN)/python -m tests.conformance
-	$(BIN)/python -m tests.clients.packages
 	$(BIN)/python -m pytest tests/clients/test_authorization_suite.py
 
 clients: $(INSTALLED)-test ## drive servers with clients from npm: the official TypeScript one, mcp-remote, and the suite's

@@ -18,29 +18,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
+from tests.clients import packages
+
 REQUIREMENTS = {"2025-11-25": 30, "2026-07-28": 37}  # how many scenarios each set scores
-HOME = Path(sys.prefix) / "conformance"
-BIN = Path(sys.executable).parent
-ENTRY = HOME / "node_modules/@modelcontextprotocol/conformance/dist/index.js"
+SUITE = "@modelcontextprotocol/conformance/dist/index.js"
 
 
 def main() -> int:
     """Install, serve, run, count."""
-    _install()
+    packages.install()
     failed = False
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder)) as url:
         for revision, scored in REQUIREMENTS.items():
             failed |= not _passes(url, revision, scored, Path(folder) / revision)
     return 1 if failed else 0
-
-
-def _install() -> None:
-    if ENTRY.exists():
-        return
-    HOME.mkdir(exist_ok=True)
-    npm = [str(BIN / "npm"), "install", "--no-audit", "--no-fund", "--silent", "--prefix", str(HOME), SUITE]
-    subprocess.run(npm, check=True)
 
 
 @contextmanager
@@ -71,6 +62,8 @@ def serving(folder: Path, target: str = "tests.conformance.fixture:create_app()"
         "--no-control-socket",
         "--graceful-timeout",
         "1",
+        "--keep-alive",
+        "30",  # the 2 s of the default end just when a client that polls reuses its connection
         "-b",
         f"127.0.0.1:{port}",
         target,
@@ -96,7 +89,7 @@ def _await(url: str) -> None:
 
 def _passes(url: str, revision: str, scored: int, out: Path) -> bool:
     """Run one set and print its counts: scenarios and checks, the scored scenarios first."""
-    command = [str(BIN / "node"), str(ENTRY), "server", "--url", url, "--requirements", revision, "-o", str(out)]
+    command = [*packages.script(SUITE), "server", "--url", url, "--requirements", revision, "-o", str(out)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     checks = {path.parent.name: json.loads(path.read_text()) for path in sorted(out.glob("*/checks.json"))}
     bad = [
