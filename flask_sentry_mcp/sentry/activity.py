@@ -6,7 +6,8 @@ from ..errors import InvalidInput, SentryRefused
 from .client import SentryClient
 from .links import IssueReference
 
-SAME_TEXT = "Sentry did not take the comment: most likely the same text was posted here within the last hour."
+SAME_TEXT = "Sentry did not take the comment: the same text was posted here within the last hour."
+_ALREADY = "already posted"
 
 
 def list_activity(sentry: SentryClient, issue: IssueReference) -> list[Any]:
@@ -22,11 +23,15 @@ def list_notes(sentry: SentryClient, issue: IssueReference, *, limit: int) -> li
 
 
 def add_note(sentry: SentryClient, issue: IssueReference, text: str) -> dict[str, Any]:
-    """Comment on an issue. The same text by the same person within an hour is refused (400)."""
+    """Comment on an issue.
+
+    Raises: InvalidInput when the same person posted the same text within an hour (400 ``You have already posted that
+    comment.``); SentryRefused for whatever else Sentry does not take, with the name of the refused field.
+    """
     try:
         found = sentry.post(*_path(issue), "notes", json={"text": text}, region_url=issue.region_url)
     except SentryRefused as error:
-        if error.status == 400:
+        if error.status == 400 and _ALREADY in error.said:
             raise InvalidInput(SAME_TEXT, str(error)) from error
         raise
     return found if isinstance(found, dict) else {}

@@ -128,7 +128,8 @@ def _code(body: Any) -> str:
 
 
 def _said(body: Any) -> str:
-    detail = body.get("detail") if isinstance(body, Mapping) else None
+    """Sentry's own sentence: the ``detail``, or the whole body where that is a text."""
+    detail = body.get("detail") if isinstance(body, Mapping) else body
     return detail[:500] if isinstance(detail, str) else ""
 
 

@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from ..context import Context
-from ..errors import InvalidInput, UpstreamError
+from ..errors import InvalidInput, SentryMCPError, Unauthenticated
 from ..mcp.tool import Toolbox
 from ..render import issues as render
 from ..render.pieces import actor, as_map, word
@@ -152,11 +152,14 @@ def _meaning(issue: Mapping[str, Any]) -> str | None:
 
 
 def _post(ctx: Context, reference: IssueReference, reason: str | None) -> str | None:
-    """Post the reason as a comment. When that fails, the change stands, and the answer says so."""
+    """Post the reason as a comment. When that fails, the change stands, and the answer says so.
+
+    Raises: Unauthenticated, for a sign-in that ended must reach the door.
+    """
     if not reason:
         return None
     (posted,) = ctx.sentry.attempt(partial(activity.add_note, ctx.sentry, reference, reason))
-    if isinstance(posted, UpstreamError):
+    if isinstance(posted, SentryMCPError) and not isinstance(posted, Unauthenticated):
         return f"The comment was not posted. {posted.public}"
     if isinstance(posted, Exception):
         raise posted

@@ -240,6 +240,20 @@ def test_the_same_words_twice_are_explained(mira: Caller, sandbox: Sandbox) -> N
     assert mira.refused("add_issue_note", **NORTHWIND, issueId=issue, text="Once is enough.") == SAME_TEXT
 
 
+def test_the_same_words_twice_are_known_by_their_text_alone(mira: Caller, sandbox: Sandbox) -> None:
+    """Servers have answered this with a JSON text in place of an object."""
+    sandbox.faults.add(path="*/notes/", status=400, body='"You have already posted that comment."')
+
+    assert mira.refused("add_issue_note", **CHAINED, text="x") == SAME_TEXT
+
+
+def test_another_refusal_of_a_comment_is_not_taken_for_a_repetition(mira: Caller, sandbox: Sandbox) -> None:
+    body = {"text": ["Ensure this field has no more than 64 characters."]}
+    sandbox.faults.add(path="*/notes/", status=400, body=body)
+
+    assert mira.refused("add_issue_note", **CHAINED, text="x") == "Sentry does not accept the value of: text."
+
+
 @pytest.mark.parametrize("text", ["", "   ", "x" * 4097])
 def test_a_comment_has_a_length(mira: Caller, sandbox: Sandbox, text: str) -> None:
     assert "Length must be between 1 and 4096." in mira.refused("add_issue_note", **CHAINED, text=text)

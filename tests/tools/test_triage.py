@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from flask_sentry_mcp.errors import OutsideConstraint
+from flask_sentry_mcp.errors import OutsideConstraint, SignInEnded
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.untrusted import LEGEND
+from flask_sentry_mcp.sentry.activity import SAME_TEXT
 from tests.tools.callers import Caller
 
 NORTHWIND = {"organizationSlug": "northwind"}
@@ -72,6 +73,25 @@ def test_a_comment_that_fails_does_not_undo_the_change(mira: Caller, sandbox: Sa
 
     assert "- Status: unresolved -> resolved" in text
     assert "The comment was not posted. Sentry had an internal problem." in text
+
+
+def test_a_comment_that_sentry_refuses_does_not_undo_the_change(mira: Caller, sandbox: Sandbox, issue: str) -> None:
+    """sentry-tools 3.9: a failing note is reported in the answer, never fatal; also the same words twice."""
+    mira.call("add_issue_note", **NORTHWIND, issueId=issue, text="Fixed twice.")
+
+    text = mira.read("update_issue", **NORTHWIND, issueId=issue, status="resolved", reason="Fixed twice.")
+
+    assert "- Status: unresolved -> resolved" in text
+    assert text.endswith(f"The comment was not posted. {SAME_TEXT}")
+
+
+def test_a_sign_in_that_ends_before_the_comment_reaches_the_door(mira: Caller, sandbox: Sandbox, issue: str) -> None:
+    sandbox.faults.add(path="*/notes/", status=401, body={"detail": "Invalid token"})
+
+    assert (
+        mira.refused("update_issue", **NORTHWIND, issueId=issue, status="resolved", reason="Fixed.")
+        == SignInEnded.public
+    )
 
 
 @pytest.mark.parametrize(
