@@ -248,7 +248,14 @@ def issue_id(issue: Json) -> str:
 def state(issue: Json) -> str:
     """``unresolved (regressed)``."""
     substatus = issue.get("substatus")
-    return word(issue.get("status") or "unknown") + (f" ({word(substatus)})" if substatus else "")
+    return word(shown_status(issue)) + (f" ({word(substatus)})" if substatus else "")
+
+
+def shown_status(issue: Json) -> str:
+    """The status in the words of update_issue: Sentry tells "resolved in the next release" in two members."""
+    if issue.get("status") == "resolved" and as_map(issue.get("statusDetails")).get("inNextRelease"):
+        return "resolvedInNextRelease"
+    return str(issue.get("status") or "unknown")
 
 
 def actionability(issue: Json) -> str | None:
@@ -264,12 +271,13 @@ def actionability(issue: Json) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an update did: ``changes`` are ``(what, before, after)``, empty when all was so already."""
+    """What an update did: ``changes`` are ``(what, before, after)`` by Sentry's answer; ``sent``: it was asked at all."""
 
     organization: str
     issue: Mapping[str, Any]
     url: str
-    changes: Sequence[tuple[str, str, str]]
+    sent: bool
+    changes: Sequence[tuple[str, str, str]] = ()
     meaning: str | None = None
     note: str | None = None
 
@@ -279,6 +287,8 @@ def update(change: Change) -> str:
     title = f"Issue {issue_id(change.issue)} in {word(change.organization)}"
     if change.changes:
         done = "Changed:\n" + bullets(f"{what}: {before} -> {after}" for what, before, after in change.changes)
+    elif change.sent:
+        done = "Sentry accepted the change, but what it answered shows no difference yet."
     else:
         done = "Nothing to change: the issue already matches."
     now = facts(

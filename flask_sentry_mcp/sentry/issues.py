@@ -9,7 +9,8 @@ from .links import IssueReference
 
 CODE_TIMEOUT_S = 3.0
 ASSIGNEE_FORMS = (
-    "assignedTo must be user:<numeric id>, team:<id or slug>, or me; and it must be a member of the project."
+    "assignedTo must be user:<numeric id>, team:<id or slug>, me, or an e-mail address; and it must be a member of "
+    "the project."
 )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import InvalidInput
-from ..render.pieces import as_map
+from ..render.pieces import as_map, iso
 
 UNTIL_ESCALATING, FOREVER = "untilEscalating", "forever"
 FOR_DURATION, UNTIL_COUNT, UNTIL_USERS = "forDuration", "untilOccurrenceCount", "untilUserCount"
@@ -51,7 +51,8 @@ class Ignoring:
             case "untilEscalating":
                 return "until it escalates"
             case "forDuration":
-                return f"until {self.until}" if self.until else f"for {self.amount} minutes"
+                end = iso(self.until)
+                return f"until {end}" if end else f"for {self.amount} minutes" if self.amount else "for a time"
             case "untilOccurrenceCount":
                 return f"until it happens {self.amount} more times{within}"
             case "untilUserCount":

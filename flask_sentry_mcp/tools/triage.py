@@ -8,7 +8,7 @@ from ..context import Context
 from ..errors import InvalidInput, SentryMCPError, Unauthenticated
 from ..mcp.tool import Toolbox
 from ..render import issues as render
-from ..render.pieces import actor, as_map, word
+from ..render.pieces import actor, word
 from ..sentry import activity
 from ..sentry import issues as sentry
 from ..sentry.account import get_user
@@ -79,6 +79,7 @@ def update_issue(
             organization=reference.organization_slug,
             issue=updated,
             url=links.issue(str(updated.get("shortId") or updated.get("id"))),
+            sent=bool(changes),
             changes=_told(issue, updated) if changes else (),
             meaning=_meaning(updated) if changes else None,
             note=_post(ctx, reference, reason),
@@ -88,7 +89,7 @@ def update_issue(
 
 def _status_changes(issue: Mapping[str, Any], status: str | None, wanted: ignoring.Ignoring | None) -> dict[str, Any]:
     """What to send so that *issue* gets *status*; nothing when it has it."""
-    if status is None or (status != "ignored" and status == shown_status(issue)):
+    if status is None or (status != "ignored" and status == render.shown_status(issue)):
         return {}
     if status != "ignored":
         return {"status": status}
@@ -127,19 +128,13 @@ def _names_of(holder: object) -> list[str]:
     if not isinstance(holder, Mapping):
         return []
     kind = holder.get("type")
-    return [f"{kind}:{holder.get('id')}"] + ([f"team:{holder.get('name')}"] if kind == "team" else [])
-
-
-def shown_status(issue: Mapping[str, Any]) -> str:
-    """The status in the words of this tool."""
-    if issue.get("status") == "resolved" and as_map(issue.get("statusDetails")).get("inNextRelease"):
-        return "resolvedInNextRelease"
-    return str(issue.get("status"))
+    other = f"team:{holder.get('name')}" if kind == "team" else str(holder.get("email"))
+    return [f"{kind}:{holder.get('id')}", other]
 
 
 def _told(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     told = [
-        ("Status", word(shown_status(before)), word(shown_status(after))),
+        ("Status", word(render.shown_status(before)), word(render.shown_status(after))),
         ("Ignored", str(ignoring.shown(before) or "no"), str(ignoring.shown(after) or "no")),
         ("Assigned to", actor(before.get("assignedTo")), actor(after.get("assignedTo"))),
     ]
@@ -148,7 +143,7 @@ def _told(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[tuple[str
 
 def _meaning(issue: Mapping[str, Any]) -> str | None:
     way = ignoring.shown(issue)
-    return f"It stays ignored {way}." if way else _MEANING.get(shown_status(issue))
+    return f"It stays ignored {way}." if way else _MEANING.get(render.shown_status(issue))
 
 
 def _post(ctx: Context, reference: IssueReference, reason: str | None) -> str | None:

@@ -51,12 +51,50 @@ def test_what_is_so_already_is_not_sent(mira: Caller, sandbox: Sandbox, issue: s
     assert "Nothing to change: the issue already matches." in text
 
 
+def test_a_change_that_does_not_show_yet_is_told_apart(mira: Caller, sandbox: Sandbox, issue: str) -> None:
+    """It was sent and accepted, so "nothing to change" would be wrong."""
+    unresolved = {"status": "unresolved", "statusDetails": {}}
+    sandbox.faults.add(path=f"*/issues/{issue}/", method="PUT", status=200, body=unresolved)
+
+    text = mira.read("update_issue", **NORTHWIND, issueId=issue, status="resolved")
+
+    assert "Sentry accepted the change, but what it answered shows no difference yet." in text
+    assert "Nothing to change" not in text
+
+
+def test_the_next_release_is_part_of_the_status(mira: Caller, sandbox: Sandbox, issue: str) -> None:
+    sandbox.faults.add(
+        path=f"*/issues/{issue}/",
+        method="PUT",
+        status=200,
+        body={"status": "resolved", "statusDetails": {"inNextRelease": True}, "substatus": None},
+    )
+
+    text = mira.read("update_issue", **NORTHWIND, issueId=issue, status="resolvedInNextRelease")
+
+    assert "- Status: unresolved -> resolvedInNextRelease\n" in text
+    assert "**Status**: resolvedInNextRelease\n" in text
+
+
+def test_the_end_of_ignoring_is_told_to_the_second(mira: Caller, issue: str) -> None:
+    text = mira.read("update_issue", **NORTHWIND, issueId=issue, status="ignored", ignoreDurationMinutes=30)
+
+    assert text.endswith("It stays ignored until <time>.")
+
+
 def test_only_what_changes_is_sent(mira: Caller, sandbox: Sandbox, issue: str) -> None:
     mira.call("update_issue", **NORTHWIND, issueId=issue, status="unresolved", assignedTo="team:payments")
     mira.call("update_issue", **NORTHWIND, issueId=issue, status="unresolved", assignedTo="team:payments")
 
     assert [set(body) for body in puts(sandbox)] == [{"assignedTo"}]
     assert puts(sandbox)[0]["assignedTo"].removeprefix("team:").isdecimal()
+
+
+def test_somebody_is_assigned_by_e_mail_once(mira: Caller, sandbox: Sandbox, issue: str) -> None:
+    for _ in range(2):
+        mira.call("update_issue", **NORTHWIND, issueId=issue, assignedTo="mira@northwind.example")
+
+    assert puts(sandbox) == [{"assignedTo": "mira@northwind.example"}]
 
 
 def test_the_reason_becomes_a_comment(mira: Caller, sandbox: Sandbox, issue: str) -> None:
@@ -191,7 +229,8 @@ def test_an_assignee_that_sentry_refuses_is_explained(mira: Caller, issue: str) 
     """Section 7.8: a bad assignee is told with the accepted forms."""
     assert (
         mira.refused("update_issue", **NORTHWIND, issueId=issue, assignedTo="user:999")
-        == "assignedTo must be user:<numeric id>, team:<id or slug>, or me; and it must be a member of the project."
+        == "assignedTo must be user:<numeric id>, team:<id or slug>, me, or an e-mail address; and it must be a member "
+        "of the project."
     )
 
 
