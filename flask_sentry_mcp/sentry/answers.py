@@ -27,7 +27,7 @@ _KINDS = {
     "teams": ("team", "the team slug"),
     "issues": ("issue", "the issue ID"),
     "events": ("event", "eventId"),
-    "tags": ("tag", "tagKey"),
+    "tags": ("tag", "tagKey (case-sensitive)"),
     "releases": ("release", "the version"),
     "trace": ("trace", "traceId"),
 }

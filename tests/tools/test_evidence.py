@@ -161,8 +161,9 @@ def test_tells_how_a_tag_is_distributed(mira: Caller, sandbox: Sandbox) -> None:
 def test_an_unknown_tag_says_what_to_check(mira: Caller) -> None:
     refused = mira.refused("get_issue_tag_values", **CHAINED, tagKey="nothing")
 
-    assert (
-        refused == "Sentry has no such tag, or you cannot see it. Check tagKey and the issue ID and organizationSlug."
+    assert refused == (
+        "Sentry has no such tag, or you cannot see it. Check tagKey (case-sensitive) and the issue ID and "
+        "organizationSlug."
     )
 
 
