@@ -18,16 +18,18 @@ def activity(
     notes: Sequence[Any],
     *,
     limit: int,
+    more_notes: bool = False,
     tools: Collection[str] = (),
 ) -> str:
-    """Entries and comments, newest first, at most *limit* of each. Comments are not told twice."""
-    done = [one for one in as_maps(list(entries)) if one.get("type") != "note" or not notes]
-    said = as_maps(list(notes))
+    """Entries and comments, newest first, at most *limit* of each. Comments have a section of their own, or none."""
+    done = [one for one in as_maps(list(entries)) if one.get("type") != "note"]
+    said = listed([_note(one) for one in as_maps(list(notes))], limit, more=MORE)
+    older = f"\n(There are older ones: {MORE})" if more_notes else ""
     hint = "add_issue_note leaves a comment." if "add_issue_note" in tools else None
     return answer(
         f"Activity of {word(issue_id)} in {word(organization)}",
         section("Activity", listed([_entry(one) for one in done], limit, more=MORE)) or "Nothing has been done yet.",
-        section("Comments", listed([_note(one) for one in said], limit, more=MORE)),
+        section("Comments", said + older),
         hint,
     )
 
@@ -65,10 +67,7 @@ def tag_values(organization: str, issue_id: str, tag: Json, *, asked: str) -> st
 
 def _entry(one: Json) -> str:
     told = f"{iso(one.get('dateCreated')) or '?'}: {word(one.get('type') or 'something')} by {_who(one)}"
-    data = as_map(one.get("data"))
-    if one.get("type") == "note":
-        return f"{told}: {quoted(data.get('text') or '', NOTE_LIMIT)}"
-    known = {key: value for key, value in data.items() if value not in (None, "", [], {})}
+    known = {key: value for key, value in as_map(one.get("data")).items() if value not in (None, "", [], {})}
     if not known:
         return told
     return f"{told}: {quoted(json.dumps(known, ensure_ascii=False, separators=(',', ':'), default=str))}"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..errors import InvalidInput, SentryRefused
-from .client import SentryClient
+from .client import Page, SentryClient
 from .links import IssueReference
 
 SAME_TEXT = "Sentry did not take the comment: the same text was posted here within the last hour."
@@ -17,9 +17,9 @@ def list_activity(sentry: SentryClient, issue: IssueReference) -> list[Any]:
     return listed if isinstance(listed, list) else []
 
 
-def list_notes(sentry: SentryClient, issue: IssueReference, *, limit: int) -> list[Any]:
+def list_notes(sentry: SentryClient, issue: IssueReference, *, limit: int) -> Page:
     """Comments, newest first; the shape is that of activity, with ``data.text``."""
-    return sentry.get_page(*_path(issue), "notes", params={"per_page": limit}, region_url=issue.region_url).items
+    return sentry.get_page(*_path(issue), "notes", params={"per_page": limit}, region_url=issue.region_url)
 
 
 def add_note(sentry: SentryClient, issue: IssueReference, text: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Tools about what an issue's events hold: stacks, breadcrumbs, tags; and about what was done with it."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,6 +10,7 @@ from ..render import activity as render
 from ..render import crumbs
 from ..sentry import activity as sentry
 from ..sentry import issues
+from ..sentry.client import Page
 from ..sentry.links import IssueReference, WebLinks, issue_reference
 from ..skills import INSPECT, SEER, TRIAGE
 from . import fields
@@ -86,16 +88,18 @@ class GetIssueActivity(IssueInput):
 def get_issue_activity(ctx: Context, *, include_comments: bool, limit: int, **issue: Any) -> str:
     """Show who did what with an issue and when: status changes, assignments, regressions, and comments."""
     reference = named(ctx, **issue)
-    calls = [partial(sentry.list_activity, ctx.sentry, reference)]
+    calls: list[Callable[[], Any]] = [partial(sentry.list_activity, ctx.sentry, reference)]
     if include_comments:
         calls.append(partial(sentry.list_notes, ctx.sentry, reference, limit=limit))
-    entries, *notes = ctx.sentry.gather(*calls)
+    entries, *asked = ctx.sentry.gather(*calls)
+    notes = asked[0] if asked else Page([])
     return render.activity(
         reference.organization_slug,
         reference.issue_id,
         entries,
-        notes[0] if notes else (),
+        notes.items,
         limit=limit,
+        more_notes=notes.next_cursor is not None,
         tools=ctx.tools.names(),
     )
 

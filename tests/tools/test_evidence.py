@@ -212,10 +212,29 @@ def test_names_only_tools_that_the_caller_has(as_user: Callable[..., Caller]) ->
 
 @pytest.mark.usefixtures("busy")
 def test_cuts_to_the_limit_and_says_so(mira: Caller) -> None:
-    text = mira.read("get_issue_activity", **CHAINED, limit=1, includeComments=False)
+    text = mira.read("get_issue_activity", **CHAINED, limit=1)
 
-    assert "«Fixed?»" in text
-    assert "(2 more: raise limit, or see the issue in Sentry)" in text
+    assert "(1 more: raise limit, or see the issue in Sentry)" in text
+
+
+@pytest.mark.usefixtures("busy")
+def test_comments_that_are_not_wanted_are_nowhere(mira: Caller) -> None:
+    """They are entries of the activity too."""
+    text = mira.read("get_issue_activity", **CHAINED, includeComments=False)
+
+    assert "Fixed?" not in text
+    assert "set_ignored" in text
+
+
+def test_says_that_there_are_older_comments(mira: Caller, sandbox: Sandbox) -> None:
+    issue = sandbox.landmarks["assigned_user"]
+    for number in range(3):
+        mira.call("add_issue_note", **NORTHWIND, issueId=issue, text=f"Comment {number} of a longer talk.")
+
+    text = mira.read("get_issue_activity", **NORTHWIND, issueId=issue, limit=2)
+
+    assert "«Comment 1 of a longer talk.»\n(There are older ones: raise limit, or see the issue in Sentry)" in text
+    assert "Comment 0" not in text
 
 
 # -- add_issue_note -------------------------------------------------------------------------------------------------
