@@ -1,10 +1,10 @@
-"""Releases in words. Versions and commit messages are written by whoever builds and commits."""
+"""Releases in words. Versions, commit messages and their authors' names are written by whoever builds and commits."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from ..security.untrusted import quoted
-from .pieces import Json, answer, as_map, as_maps, bullets, facts, identifier, iso, name, plural, word
+from .pieces import Json, answer, as_map, as_maps, bullets, facts, identifier, iso, plural, word
 
 
 def release_list(organization: str, releases: Sequence[Any], *, more: bool) -> str:
@@ -35,7 +35,7 @@ def _line(one: Json) -> str:
         if deploy
         else None,
         _commit(commit) if commit.get("id") else None,
-        f"by {name(author.get('name') or author.get('email'))}" if author else None,
+        f"by {quoted(author.get('name') or author.get('email') or '?', 80)}" if author else None,
     ]
     return " · ".join(part for part in parts if part)
 
@@ -47,8 +47,8 @@ def _commit(commit: Json) -> str:
 
 
 def _when(one: Json) -> str | None:
-    """When it was released, or created if it was not."""
+    """When it was released; without that date it is not finalized, though it may well be deployed."""
     released, created = iso(one.get("dateReleased")), iso(one.get("dateCreated"))
     if released:
         return f"released {released}"
-    return f"created {created}, not released" if created else None
+    return f"created {created}, not finalized" if created else None

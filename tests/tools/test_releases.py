@@ -16,8 +16,20 @@ def test_tells_deploys_commits_and_new_issues(mira: Caller) -> None:
     assert text == (
         f"# Releases in northwind\n\n{LEGEND}\n\n"
         "- «checkout-api@2.8.0» · released <time> · 1 new issue · last event <time> · "
-        "in checkout-api · deployed to «production» <time> · last commit <sha> «fix: round totals» · by Mira Okafor"
+        "in checkout-api · deployed to «production» <time> · last commit <sha> «fix: round totals» · by «Mira Okafor»"
     )
+
+
+def test_a_release_may_be_deployed_without_being_finalized(mira: Caller, sandbox: Sandbox) -> None:
+    """A null dateReleased means no more than that."""
+    one = {"version": "web@1", "dateCreated": "2026-08-17T09:00:00Z", "dateReleased": None}
+    deploy = {"environment": "production", "dateFinished": "2026-08-17T09:10:00Z"}
+    sandbox.faults.add(path="*/releases/", status=200, body=[one | {"lastDeploy": deploy}])
+
+    text = mira.read("find_releases", **NORTHWIND)
+
+    assert "«web@1» · created <time>, not finalized · no events · deployed to «production» <time>" in text
+    assert "not released" not in text
 
 
 def test_says_that_there_are_more(mira: Caller) -> None:
