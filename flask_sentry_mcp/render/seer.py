@@ -1,28 +1,47 @@
 """What Seer found: its words are an AI's that has read the event, so they are marked like the event's."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..security.untrusted import fence
-from .pieces import Json, answer, as_map, as_maps, bullets, section, word
+from ..security.untrusted import fence, quoted
+from .pieces import Json, answer, as_map, as_maps, bullets, facts, identifier, section, word
 
 PART_LIMIT = 8_000
+WRITTEN_BY = "Seer, Sentry's AI, wrote this after reading the event:"
 
 
-def analysis(issue_id: str, run: Json, *, state: str, next_step: str | None) -> str:
-    """The run: its state in our words, the latest root cause and solution, pull requests."""
-    found = _artifacts(run)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """A run of Seer and how it stands, in our words; *url* is the issue's page."""
+
+    issue_id: str
+    url: str
+    run: Json
+    state: str
+    is_complete: bool = False
+    next_step: str | None = None
+
+
+def analysis(about: Analysis) -> str:
+    """The state of the run, the latest root cause and solution, pull requests."""
+    run, found = about.run, _artifacts(about.run)
+    cause = _root_cause(found.get("root_cause")) or _old_steps(run)
+    solution = _solution(found.get("solution"))
+    lacking = [what for what, told in (("root cause", cause), ("solution", solution)) if not told]
     requests = [
-        f"{word(name)}: {word(as_map(one).get('pr_url') or 'no address')}"
+        f"{quoted(name, 100)}: {quoted(as_map(one).get('pr_url') or 'no address')}"
         for name, one in as_map(run.get("repo_pr_states")).items()
     ]
     return answer(
-        f"Seer on {word(issue_id)}",
-        state,
-        section("Root cause", _root_cause(found.get("root_cause")) or _old_steps(run)),
-        section("Proposed solution", _solution(found.get("solution"))),
+        f"Seer on {word(about.issue_id)}",
+        about.state,
+        f"It came without a {' and a '.join(lacking)}." if about.is_complete and lacking else None,
+        facts(("Run", identifier(run["run_id"]) if run.get("run_id") else None), ("Issue", about.url)),
+        section("Root cause", cause),
+        section("Proposed solution", solution),
         section("Pull requests", bullets(requests)),
-        next_step,
+        about.next_step,
     )
 
 
@@ -48,7 +67,7 @@ def _root_cause(data: Json | None) -> str:
     lines = [str(data.get("one_line_description") or "")]
     lines += _numbered("Why", data.get("five_whys"))
     lines += _numbered("To reproduce", data.get("reproduction_steps"))
-    return fence("\n".join(line for line in lines if line), PART_LIMIT)
+    return _block(lines)
 
 
 def _solution(data: Json | None) -> str:
@@ -57,7 +76,7 @@ def _solution(data: Json | None) -> str:
     lines = [str(data.get("one_line_summary") or "")]
     for position, step in enumerate(as_maps(data.get("steps")), 1):
         lines.append(f"{position}. {step.get('title') or ''}: {step.get('description') or ''}")
-    return fence("\n".join(line for line in lines if line), PART_LIMIT)
+    return _block(lines)
 
 
 def _old_steps(run: Json) -> str:
@@ -67,7 +86,13 @@ def _old_steps(run: Json) -> str:
         for step in as_maps(run.get("steps"))
         for cause in as_maps(step.get("causes"))
     ]
-    return fence("\n".join(lines), PART_LIMIT) if lines else ""
+    return _block(lines)
+
+
+def _block(lines: list[str]) -> str:
+    """Marked like the event's own words, for Seer may repeat them, and said to be an AI's."""
+    told = "\n".join(line for line in lines if line)
+    return f"{WRITTEN_BY}\n\n{fence(told, PART_LIMIT)}" if told else ""
 
 
 def _numbered(heading: str, items: Any) -> list[str]:

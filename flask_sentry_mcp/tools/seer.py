@@ -10,7 +10,7 @@ from ..mcp.tool import Toolbox
 from ..render import seer as render
 from ..sentry import issues
 from ..sentry import seer as sentry
-from ..sentry.links import IssueReference, issue_reference
+from ..sentry.links import IssueReference, WebLinks, issue_reference
 from ..skills import SEER
 from . import fields
 from .evidence import IssueInput
@@ -23,7 +23,7 @@ RESERVE_S = 5.0
 FAILURES = 3
 _ENDS = {
     "completed": "The analysis is complete.",
-    "error": "The analysis ended with an error. Calling again does not restart it; Sentry's issue page can.",
+    "error": "The analysis ended with an error. Calling again does not restart it; the issue's page in Sentry can.",
     "awaiting_user_input": "Seer waits for an answer by a person: continue on the issue's page in Sentry.",
     "need_more_information": "Seer waits for an answer by a person: continue on the issue's page in Sentry.",
     "cancelled": "The analysis was cancelled.",
@@ -80,8 +80,7 @@ def analyze_issue_with_seer(
     if run is None or _status(run) not in _ENDS:
         ctx.continue_as_task()
     if run is None:
-        sentry.start_autofix(ctx.sentry, reference, instruction)
-        run = {"status": "processing"}
+        run = {"run_id": sentry.start_autofix(ctx.sentry, reference, instruction), "status": "processing"}
     return _watched(ctx, reference, run)
 
 
@@ -89,13 +88,13 @@ def _watched(ctx: Context, reference: IssueReference, run: dict[str, Any]) -> st
     """Read the run until it ends, the time is over, the client gives up, or Sentry does not answer any more."""
     started = time.monotonic()
     until = started + min(PATIENCE_S, ctx.sentry.time_left_s - RESERVE_S)
+    url = WebLinks(ctx.sentry.regions, reference.organization_slug).issue(reference.issue_id)
+    told = partial(render.Analysis, issue_id=reference.issue_id, url=url)
     failed, problem = 0, ""
     while _status(run) not in _ENDS:
         ctx.exchange.progress(time.monotonic() - started, PATIENCE_S, _STAGES[render.parts_done(run)])
         if time.monotonic() + POLL_S > until or ctx.exchange.is_cancelled() or failed >= FAILURES:
-            return render.analysis(
-                reference.issue_id, run, state=f"The analysis is still running.{problem}", next_step=_AGAIN
-            )
+            return render.analysis(told(run=run, state=f"The analysis is still running.{problem}", next_step=_AGAIN))
         time.sleep(POLL_S)
         (read,) = ctx.sentry.attempt(partial(sentry.get_autofix, ctx.sentry, reference))
         if isinstance(read, UpstreamError):
@@ -104,7 +103,8 @@ def _watched(ctx: Context, reference: IssueReference, run: dict[str, Any]) -> st
             raise read
         else:
             failed, problem, run = 0, "", read or run
-    return render.analysis(reference.issue_id, run, state=_ENDS[_status(run)], next_step=None)
+    status = _status(run)
+    return render.analysis(told(run=run, state=_ENDS[status], is_complete=status == "completed"))
 
 
 def _status(run: dict[str, Any]) -> str:

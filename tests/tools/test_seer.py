@@ -1,12 +1,15 @@
 """analyze_issue_with_seer: bounded in time, with progress, and honest about how far it is."""
 
+import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from flask_sentry_mcp import clock
 from flask_sentry_mcp.context import Silent
 from flask_sentry_mcp.errors import SentryFailed, SentryRefused
+from flask_sentry_mcp.render.seer import WRITTEN_BY
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.untrusted import LEGEND
 from flask_sentry_mcp.tools import seer
@@ -58,9 +61,12 @@ def test_a_finished_analysis_is_shown_at_once(mira: Caller, sandbox: Sandbox) ->
 
     assert [one.method for one in sandbox.requests] == ["GET", "GET"]
     head, _, rest = text.partition("## Root cause\n\n")
-    assert head == f"# Seer on CHECKOUT-API-4F\n\n{LEGEND}\n\nThe analysis is complete.\n\n"
-    assert rest.startswith("<untrusted>\nThe discount is applied twice.\n")
-    assert "\n## Proposed solution\n\n<untrusted>\n" in rest
+    assert head == (
+        f"# Seer on CHECKOUT-API-4F\n\n{LEGEND}\n\nThe analysis is complete.\n\n"
+        "**Run**: 9001\n**Issue**: http://sentry.test/organizations/northwind/issues/CHECKOUT-API-4F\n\n"
+    )
+    assert rest.startswith(f"{WRITTEN_BY}\n\n<untrusted>\nThe discount is applied twice.\n")
+    assert f"\n## Proposed solution\n\n{WRITTEN_BY}\n\n<untrusted>\n" in rest
 
 
 def test_starts_one_and_says_how_to_come_back(mira: Caller, sandbox: Sandbox, fresh: str) -> None:
@@ -70,6 +76,10 @@ def test_starts_one_and_says_how_to_come_back(mira: Caller, sandbox: Sandbox, fr
     assert start.body == {"step": "root_cause", "stopping_point": "solution", "user_context": "Look at the index."}
     assert "The analysis is still running." in text
     assert AGAIN in text
+    (run,) = re.findall(r"\*\*Run\*\*: (\d+)", text)
+    issue = sandbox.world.issue(sandbox.world.organizations["northwind"], fresh)
+    assert issue is not None
+    assert run == str(sandbox.world.runs[issue.id].id)
 
 
 def test_the_second_call_finds_the_end(mira: Caller, sandbox: Sandbox, fresh: str) -> None:
@@ -158,7 +168,32 @@ def test_the_shape_of_before_is_understood(mira: Caller, sandbox: Sandbox) -> No
 
     text = mira.read("analyze_issue_with_seer", **NORTHWIND, issueId="CHECKOUT-API-4F")
 
-    assert "The analysis is complete.\n\n## Root cause\n\n<untrusted>\nThe index is missing.\n</untrusted>" in text
+    assert f"## Root cause\n\n{WRITTEN_BY}\n\n<untrusted>\nThe index is missing.\n</untrusted>" in text
+
+
+@pytest.mark.parametrize(
+    ("blocks", "said"),
+    [
+        ([], "It came without a root cause and a solution."),
+        (
+            [{"artifacts": [{"key": "root_cause", "data": {"one_line_description": "x"}}]}],
+            "It came without a solution.",
+        ),
+        (
+            [{"artifacts": [{"key": "root_cause", "data": {}}, {"key": "solution", "data": {}}]}],
+            "It came without a root cause and a solution.",
+        ),
+    ],
+)
+def test_a_complete_run_says_what_it_lacks(
+    mira: Caller, sandbox: Sandbox, blocks: list[dict[str, Any]], said: str
+) -> None:
+    """Otherwise two lines would be all, and a reader would look for the rest."""
+    sandbox.faults.add(path="*/autofix/", status=200, body={"autofix": {"status": "completed", "blocks": blocks}})
+
+    text = mira.read("analyze_issue_with_seer", **NORTHWIND, issueId="CHECKOUT-API-4F")
+
+    assert f"The analysis is complete.\n\n{said}\n\n" in text
 
 
 def test_a_metric_issue_is_answered_with_what_helps(mira: Caller, sandbox: Sandbox) -> None:
