@@ -4,7 +4,7 @@ import json
 
 from ..security.untrusted import fence, quoted
 from . import stack
-from .events import entry_of
+from .events import entry_of, exceptions_of
 from .pieces import Json, answer, as_map, as_maps, facts, identifier, iso, section, word
 
 MESSAGE_LIMIT, DATA_LIMIT = 120, 200
@@ -31,11 +31,11 @@ def thread(issue_id: str, event: Json, wanted: int | str | None) -> str:
     """The stack of one thread: the one asked for by number or name, else the crashed one."""
     platform = str(event.get("platform") or "")
     threads = as_maps(entry_of(event, "threads").get("values"))
-    raised = as_maps(entry_of(event, "exception").get("values"))
+    raised = exceptions_of(event)
     title = f"Stack of {word(issue_id)}"
     head = facts(("Event ID", event_id(event)))
     if not threads:
-        told = stack.exceptions(raised, platform)
+        told = stack.exceptions(raised, platform, whole=True)
         return answer(title, head, "This event has no threads.", section("Exceptions", told))
     chosen, reason = _choose(threads, wanted)
     table = section("Threads", stack.thread_table(threads))
@@ -60,7 +60,7 @@ def _of_exception(thread: Json, raised: list[Json], platform: str) -> str:
     """A crashed thread may have left its frames with the exceptions (7.2)."""
     own = [one for one in raised if one.get("threadId") in (thread.get("id"), None)]
     if own and (thread.get("crashed") or any(one.get("threadId") is not None for one in own)):
-        return "The frames of this thread came with its exception.\n\n" + stack.exceptions(own, platform)
+        return "The frames of this thread came with its exception.\n\n" + stack.exceptions(own, platform, whole=True)
     return "No frames were sent for this thread."
 
 

@@ -53,7 +53,7 @@ def event_sections(event: Json, *, trace: Iterable[Any] = (), thread_hint: str =
         return [head, "(Events of this type have no further view here; these are their facts.)", _tags(event)]
     return [
         head,
-        section("Exceptions" if _exceptions(event) else "Stack", _stack(event, platform, thread_hint)),
+        section("Exceptions" if exceptions_of(event) else "Stack", _stack(event, platform, thread_hint)),
         section("Threads", stack.thread_table(entry_of(event, "threads").get("values"))),
         section("Evidence", evidence(event, trace)),
         section("Tags", _tags(event)),
@@ -70,7 +70,8 @@ def entry_of(event: Json, kind: str) -> Json:
     return {}
 
 
-def _exceptions(event: Json) -> list[Json]:
+def exceptions_of(event: Json) -> list[Json]:
+    """The exceptions, innermost cause first; older senders have a single one."""
     data = entry_of(event, "exception")
     single = data.get("value")
     return as_maps(data.get("values")) or as_maps([single])
@@ -78,7 +79,7 @@ def _exceptions(event: Json) -> list[Json]:
 
 def _stack(event: Json, platform: str, more: str) -> str:
     """The exceptions; the crashed thread where they brought no frames."""
-    raised = _exceptions(event)
+    raised = exceptions_of(event)
     told = stack.exceptions(raised, platform, more=more)
     if any(as_maps(as_map(one.get("stacktrace")).get("frames")) for one in raised):
         return told

@@ -271,7 +271,7 @@ def actionability(issue: Json) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What an update did: ``changes`` are ``(what, before, after)`` by Sentry's answer; ``sent``: it was asked at all."""
+    """What an update did: ``changes`` are ``(what, before, after)`` as Sentry answered, if anything was ``sent``."""
 
     organization: str
     issue: Mapping[str, Any]

@@ -6,10 +6,13 @@ from typing import Any
 from ..security.untrusted import fence, quoted
 from .pieces import Json, as_map, as_maps, identifier, number
 
-VALUE_LIMIT = 80
+VALUE_LIMIT, LINE_LIMIT, SAID_LIMIT = 80, 200, 2_000
 AROUND = 3
-FRAMES_SHOWN = 40
-STACK_LIMIT, LATER_LIMIT = 8_000, 3_000
+FRAMES_SHOWN, FIRST_SHOWN = 40, 5
+STACK_LIMIT, LATER_LIMIT, WHOLE_LIMIT = 8_000, 3_000, 24_000
+LEAST_ROOM = 2_000
+"""Characters that frames have however long the rest is."""
+
 CHAIN_SHOWN = 6
 
 _LANGUAGES = {
@@ -26,10 +29,11 @@ _LANGUAGES = {
 }
 
 
-def exceptions(values: object, platform: str, *, more: str = "") -> str:
+def exceptions(values: object, platform: str, *, more: str = "", whole: bool = False) -> str:
     """Exceptions as Sentry lists them, innermost cause first, and told in that order: cause before effect.
 
-    The first one, the root cause, gets its most telling frame with code and local variables.
+    The first one, the root cause, gets its most telling frame with code and local variables. *more* says how to get the
+    frames that are left out; with *whole*, only those are that have no room.
     """
     chain = as_maps(values)
     blocks = []
@@ -40,8 +44,9 @@ def exceptions(values: object, platform: str, *, more: str = "") -> str:
             continue
         if len(chain) > 1:
             blocks.append(f"### {_place(position, len(chain))}")
-        told = "\n".join(_exception(one, platform, in_full=position == 0))
-        blocks.append(fence(told, STACK_LIMIT if position == 0 else LATER_LIMIT, more=more))
+        limit = WHOLE_LIMIT // min(len(chain), CHAIN_SHOWN) if whole else LATER_LIMIT if position else STACK_LIMIT
+        told = list(_exception(one, platform, in_full=position == 0))
+        blocks.append(_block(told, as_map(one.get("stacktrace")), platform, limit, more=more, whole=whole))
     return "\n\n".join(blocks)
 
 
@@ -51,8 +56,8 @@ def thread_stack(thread: Json, platform: str, *, more: str = "", whole: bool = F
     frames = as_maps(stack.get("frames"))
     if not frames:
         return ""
-    lines = [*_telling(frames, platform), *_frames(stack, platform, whole=whole)]
-    return fence("\n".join(lines), STACK_LIMIT * (3 if whole else 1), more=more)
+    told = list(_telling(frames, platform))
+    return _block(told, stack, platform, WHOLE_LIMIT if whole else STACK_LIMIT, more=more, whole=whole)
 
 
 def thread_table(threads: object) -> str:
@@ -93,17 +98,15 @@ def _place(position: int, length: int) -> str:
 
 def _exception(one: Json, platform: str, *, in_full: bool) -> Iterator[str]:
     kind, said = one.get("type"), one.get("value")
-    yield ": ".join(str(part) for part in (kind, said) if part) or "An exception without a name"
+    told = ": ".join(str(part) for part in (kind, said) if part) or "An exception without a name"
+    yield _cut(told, SAID_LIMIT)
     if as_map(one.get("mechanism")).get("handled") is False:
         yield "(not handled)"
-    stack = as_map(one.get("stacktrace"))
-    frames = as_maps(stack.get("frames"))
+    frames = as_maps(as_map(one.get("stacktrace")).get("frames"))
     if not frames:
         yield "(no stack was sent with it)"
-        return
-    if in_full:
+    elif in_full:
         yield from _telling(frames, platform)
-    yield from _frames(stack, platform)
 
 
 def _telling(frames: list[Json], platform: str) -> Iterator[str]:
@@ -112,10 +115,10 @@ def _telling(frames: list[Json], platform: str) -> Iterator[str]:
     if not own:
         return
     frame = own[-1]
-    yield f"At {_line(frame, platform).strip().removeprefix('at ')}"
+    yield f"At {_line(frame, platform).removeprefix('at ')}"
     for at, code in _context(frame):
         if abs(at - _line_number(frame)) <= AROUND:
-            yield f"{'->' if at == _line_number(frame) else '  '} {at} | {code}"
+            yield f"{'->' if at == _line_number(frame) else '  '} {at} | {_cut(code, LINE_LIMIT)}"
     variables = as_map(frame.get("vars"))
     if variables:
         yield "Variables:"
@@ -126,47 +129,74 @@ def _telling(frames: list[Json], platform: str) -> Iterator[str]:
     yield ""
 
 
-def _frames(stack: Json, platform: str, *, whole: bool = False) -> Iterator[str]:
-    """Frames in Sentry's order: the caller first, the crash point last. The middle of a very long stack is left out."""
-    frames = as_maps(stack.get("frames"))
+def _block(told: list[str], stack: Json, platform: str, limit: int, *, more: str, whole: bool) -> str:
+    """What was *told* and the frames after it in one fence, of about *limit* characters.
+
+    What has no room is left out here, of the middle: the fence would cut the end, where the crash point is.
+    """
+    frames = [_frame(one, platform) for one in as_maps(stack.get("frames"))]
+    room = max(limit - sum(map(len, told)), LEAST_ROOM)
+    first, last = _fitting(frames, room, len(frames) if whole else FRAMES_SHOWN)
+    left_out = len(frames) - len(first) - len(last)
+    lines = [*told, *(_heading(stack) if frames else ()), *first]
+    lines += [f"  ({number(left_out)} frames left out here)"] if left_out else []
+    text = "\n".join([*lines, *last])
+    block = fence(text, len(text))
+    if not left_out:
+        return block
+    return f"{block}\n({number(left_out)} of {number(len(frames))} frames are left out.{' ' + more if more else ''})"
+
+
+def _fitting(frames: list[str], room: int, most: int) -> tuple[list[str], list[str]]:
+    """The frames to show, of the caller's side and of the crash point's: all of them, or a few and what has *room*."""
+    if len(frames) <= most and sum(map(len, frames)) <= room:
+        return frames, []
+    first, others = frames[:FIRST_SHOWN], frames[FIRST_SHOWN:]
+    room -= sum(map(len, first))
+    shown = 0
+    for one in reversed(others[FIRST_SHOWN - most :]):
+        room -= len(one)
+        if room < 0 and shown:
+            break
+        shown += 1
+    return first, others[len(others) - shown :]
+
+
+def _heading(stack: Json) -> Iterator[str]:
+    """Frames come in Sentry's order: the caller first, the crash point last."""
     omitted = stack.get("framesOmitted")
     yield "Stack (most recent call last):"
     if isinstance(omitted, list) and len(omitted) == 2:
         yield f"  (frames {number(omitted[0])} to {number(omitted[1])} were not sent)"
-    skipped = 0 if whole else max(0, len(frames) - FRAMES_SHOWN)
-    first = 5 if skipped else len(frames)
-    for position, frame in enumerate(frames):
-        if first <= position < first + skipped:
-            if position == first:
-                yield f"  ({number(skipped)} frames left out here)"
-            continue
-        own = "" if frame.get("inApp") else "  [library]"
-        yield f"{_line(frame, platform)}{own}"
-        code = dict(_context(frame)).get(_line_number(frame), "").strip()
-        if code:
-            yield f"    {code}"
+
+
+def _frame(frame: Json, platform: str) -> str:
+    """A frame and, below it, its line of code."""
+    code = dict(_context(frame)).get(_line_number(frame), "").strip()
+    place = f"  {_line(frame, platform)}{'' if frame.get('inApp') else '  [library]'}"
+    return f"{place}\n    {_cut(code, LINE_LIMIT)}" if code else place
 
 
 def _line(frame: Json, platform: str) -> str:
     """One frame in the manner of its language."""
-    path = frame.get("filename") or frame.get("absPath") or frame.get("module") or "<unknown>"
-    function = frame.get("function") or "<unknown>"
+    path = _cut(frame.get("filename") or frame.get("absPath") or frame.get("module") or "<unknown>", LINE_LIMIT)
+    function = _cut(frame.get("function") or "<unknown>", LINE_LIMIT)
     line, column = frame.get("lineNo"), frame.get("colNo")
     place = ":".join(str(part) for part in (path, line, column) if part is not None)
     match language_of(frame, platform):
         case "python":
-            return f'  File "{path}", line {line}, in {function}'
+            return f'File "{path}", line {line}, in {function}'
         case "javascript":
-            return f"  {place} ({function})"
+            return f"{place} ({function})"
         case "java":
-            module = frame.get("module")
-            return f"  at {f'{module}.' if module else ''}{function} ({path}{f':{line}' if line is not None else ''})"
+            module = f"{_cut(frame['module'], LINE_LIMIT)}." if frame.get("module") else ""
+            return f"at {module}{function} ({path}{f':{line}' if line is not None else ''})"
         case "php":
-            return f"  {path}({line}): {function}()"
+            return f"{path}({line}): {function}()"
         case "ruby":
-            return f"  from {path}:{line}:in {function}"
+            return f"from {path}:{line}:in {function}"
         case _:
-            return f"  at {function} ({place})"
+            return f"at {function} ({place})"
 
 
 def language_of(frame: Json, platform: str) -> str:
@@ -196,5 +226,9 @@ def _is_int(value: object) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= VALUE_LIMIT else f"{text[:VALUE_LIMIT]}..."
+    return _cut(" ".join(str(value).split()), VALUE_LIMIT)
+
+
+def _cut(value: object, limit: int) -> str:
+    text = str(value)
+    return text if len(text) <= limit else f"{text[:limit]}..."

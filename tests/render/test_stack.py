@@ -77,6 +77,41 @@ def test_a_very_long_stack_keeps_its_ends() -> None:
     assert "in f0\n" in text
     assert "in f499\n" in text
     assert "(460 frames left out here)" in text
+    assert text.endswith("</untrusted>\n(460 of 500 frames are left out.)")
+
+
+def test_frames_without_room_are_left_out_of_the_middle() -> None:
+    """Section 7.4: the fence would cut the end, where the crash point is."""
+    frames = [frame(function=f"f{n}", context=[[7, "x" * 5_000]]) for n in range(40)]
+
+    text = stack.exceptions([raised(value="cause"), raised(*frames)], "python", more="There is more.")
+
+    assert "in f0\n" in text
+    assert "in f39\n" in text
+    assert text.endswith(" of 40 frames are left out. There is more.)")
+    assert len(text) < 4_000
+
+
+def test_a_whole_stack_is_cut_only_for_room() -> None:
+    usual = [raised(*(frame(function=f"f{n}") for n in range(200)))]
+    huge = [raised(*(frame(function=f"f{n}", context=[[7, "x" * 200]]) for n in range(500)))]
+
+    assert "left out" not in stack.exceptions(usual, "python", whole=True)
+    told = stack.exceptions(huge, "python", whole=True)
+    assert "in f499\n" in told
+    assert " of 500 frames are left out.)" in told
+    assert 20_000 < len(told) < 25_000
+
+
+def test_however_long_the_message_is_the_crash_point_is_shown() -> None:
+    variables = {f"name_{n}": "x" * 200 for n in range(100)}
+    crash = frame(function="crash", vars=variables, context=[[n, "y" * 3_000] for n in range(4, 11)])
+
+    text = stack.exceptions([raised(*([frame()] * 60), crash, value="v" * 20_000)], "python")
+
+    assert "in crash\n    yyy" in text
+    assert text.endswith("frames are left out.)")
+    assert len(text) < 16_000
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Stacks, breadcrumbs, tags, activity and comments of an issue."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -66,6 +67,44 @@ def test_an_event_without_threads_shows_its_exceptions(mira: Caller) -> None:
 
     assert "This event has no threads." in text
     assert text.index("KeyError: 'discount'") < text.index("ValueError: cart total is negative")
+
+
+def event_with(*entries: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "error", "eventID": EVENT, "platform": "python", "entries": list(entries)}
+
+
+def long_stack(frames: int) -> dict[str, Any]:
+    return {"frames": [{"filename": "a.py", "function": f"m{n}", "lineNo": n, "inApp": True} for n in range(frames)]}
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"type": "exception", "data": {"values": [{"type": "RecursionError", "stacktrace": long_stack(1_500)}]}},
+        {"type": "threads", "data": {"values": [{"id": 1, "crashed": True, "stacktrace": long_stack(1_500)}]}},
+    ],
+    ids=["exception", "thread"],
+)
+def test_a_stack_is_whole_and_never_without_its_crash_point(
+    mira: Caller, sandbox: Sandbox, entry: dict[str, Any]
+) -> None:
+    """Section 7.2, 7.4: what has no room is left out of the middle, and counted."""
+    sandbox.faults.add(path="*/events/latest/", status=200, body=event_with(entry))
+
+    text = mira.read("get_event_stacktrace", **CHAINED)
+
+    assert "in m0\n" in text
+    assert "in m1499\n</untrusted>" in text
+    assert text.count("in m") > 400
+    assert " of 1,500 frames are left out.)" in text
+
+
+def test_a_single_exception_is_read_as_well(mira: Caller, sandbox: Sandbox) -> None:
+    """sentry-tools 4.1: ``data.value`` is the alternative shape."""
+    body = event_with({"type": "exception", "data": {"value": {"type": "OSError", "stacktrace": long_stack(3)}}})
+    sandbox.faults.add(path="*/events/latest/", status=200, body=body)
+
+    assert "OSError\nStack (most recent call last):" in mira.read("get_event_stacktrace", **CHAINED)
 
 
 @pytest.mark.parametrize("thread", [8, "8", "worker-1"])
