@@ -22,6 +22,9 @@ MAX_PATIENCE_S = 3
 PATIENT_S = 5
 """A request whose own time limit is below this is not worth a second one."""
 
+OPTIONAL_S = 4.0
+"""The time limit of a request that only enriches an answer; short enough for it not to be repeated either."""
+
 _PASSING = frozenset({502, 503, 504})
 
 
@@ -133,9 +136,12 @@ class SentryClient:
                 raise result
         return results
 
-    def attempt(self, *calls: Callable[[], Any]) -> list[Any]:
-        """As ``gather``, but a failure stands in the result's place. A sign-in that ended is raised all the same."""
-        results = self.connections.gather(*calls)
+    def attempt(self, *calls: Callable[[], Any], needs_first: bool = False) -> list[Any]:
+        """As ``gather``, but a failure stands in the result's place. A sign-in that ended is raised all the same.
+
+        With *needs_first* so is a failure of the first call, at once: the others are not waited for.
+        """
+        results = self.connections.gather(*calls, needs_first=needs_first)
         for result in results:
             if isinstance(result, SignInEnded):
                 raise result

@@ -83,11 +83,12 @@ class SentryConnections:
         response.raw.release_conn()
         return Answer(response.status_code, response.headers, content)
 
-    def gather(self, *calls: Callable[[], Any]) -> list[Any]:
+    def gather(self, *calls: Callable[[], Any], needs_first: bool = False) -> list[Any]:
         """Run independent *calls* side by side; their results, or the exceptions they raised, in order.
 
         The caller's thread works too: it runs the first call, then whatever no other thread has begun. So a busy
-        application slows down but never waits for itself.
+        application slows down but never waits for itself. With *needs_first* a failure of the first call is raised, and
+        what becomes of the others is of no interest any more.
         """
         if not calls:
             return []
@@ -95,6 +96,8 @@ class SentryConnections:
             self._workers.submit(contextvars.copy_context().run, _outcome, call) for call in calls[1:]
         ]
         results = [_outcome(calls[0])]
+        if needs_first and isinstance(results[0], Exception):
+            raise results[0]
         for call, job in zip(calls[1:], jobs, strict=True):
             results.append(_outcome(call) if job.cancel() else job.result())
         return results

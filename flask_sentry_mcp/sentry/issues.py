@@ -4,7 +4,7 @@ from typing import Any
 
 from ..errors import InvalidInput, SentryRefused
 from ..security.shapes import Json, as_map, as_maps
-from .client import Page, SentryClient
+from .client import OPTIONAL_S, Page, SentryClient
 from .links import IssueReference
 
 CODE_TIMEOUT_S = 3.0
@@ -71,7 +71,7 @@ def get_event(sentry: SentryClient, issue: IssueReference, event_id: str = "late
 
 def list_external_links(sentry: SentryClient, issue: IssueReference) -> list[Any]:
     """Tickets and pull requests: ``[{"serviceType": "jira", "displayName": "SHOP#118", "webUrl": "https://..."}]``."""
-    found = sentry.get(*_path(issue), "external-issues", region_url=issue.region_url)
+    found = sentry.get(*_path(issue), "external-issues", region_url=issue.region_url, timeout_s=OPTIONAL_S)
     return found if isinstance(found, list) else []
 
 
@@ -85,7 +85,7 @@ def list_replays(sentry: SentryClient, issue: IssueReference, number: str, *, is
         "project": -1,
     }
     path = ("organizations", issue.organization_slug, "replay-count")
-    found = sentry.get(*path, params=params, region_url=issue.region_url)
+    found = sentry.get(*path, params=params, region_url=issue.region_url, timeout_s=OPTIONAL_S)
     ids = found.get(number) if isinstance(found, dict) else None
     return [str(one) for one in ids] if isinstance(ids, list) else []
 

@@ -6,12 +6,14 @@ from .client import SentryClient
 from .links import IssueReference
 
 
-def get_autofix(sentry: SentryClient, issue: IssueReference) -> dict[str, Any] | None:
+def get_autofix(
+    sentry: SentryClient, issue: IssueReference, *, timeout_s: float | None = None
+) -> dict[str, Any] | None:
     """Seer's run for this issue, None when there has been none: ``{"run_id": 9001, "status": "completed", ...}``.
 
     Source: https://docs.sentry.io/api/seer/retrieve-seer-issue-fix-state/
     """
-    found = sentry.get(*_path(issue), region_url=issue.region_url)
+    found = sentry.get(*_path(issue), region_url=issue.region_url, timeout_s=timeout_s)
     run = found.get("autofix") if isinstance(found, dict) else None
     return run if isinstance(run, dict) else None
 

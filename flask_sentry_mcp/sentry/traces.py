@@ -2,25 +2,26 @@
 
 from typing import Any
 
-from .client import SentryClient
+from ..security.shapes import Json, as_map, as_maps
+from .client import OPTIONAL_S, SentryClient
 
 WINDOW = "14d"
 
 
 def get_trace(
-    sentry: SentryClient, org: str, trace_id: str, *, limit: int = 10_000, region_url: str | None = None
+    sentry: SentryClient, org: str, trace_id: str, *, region_url: str | None = None, timeout_s: float | None = None
 ) -> list[Any]:
     """Spans (with their children) and loose issues, mixed. An unknown trace, or one older than 14 days, is empty."""
-    params = {"limit": limit, "project": -1, "statsPeriod": WINDOW}
-    found = sentry.get("organizations", org, "trace", trace_id, params=params, region_url=region_url)
+    params = {"limit": 10_000, "project": -1, "statsPeriod": WINDOW}
+    path = ("organizations", org, "trace", trace_id)
+    found = sentry.get(*path, params=params, region_url=region_url, timeout_s=timeout_s)
     return found if isinstance(found, list) else []
 
 
 def get_trace_meta(sentry: SentryClient, org: str, trace_id: str, *, region_url: str | None = None) -> dict[str, float]:
     """Counts of a trace: ``{"spans": 57, "errors": 1, "issues": 0, "logs": 4}``. Older servers write snake_case."""
     path = ("organizations", org, "trace-meta", trace_id)
-    found = sentry.get(*path, params={"statsPeriod": WINDOW}, region_url=region_url)
-    given = found if isinstance(found, dict) else {}
+    given = as_map(sentry.get(*path, params={"statsPeriod": WINDOW}, region_url=region_url, timeout_s=OPTIONAL_S))
     names = {
         "spans": ("spansCount", "span_count"),
         "errors": ("errorsCount", "errors"),
@@ -33,9 +34,7 @@ def get_trace_meta(sentry: SentryClient, org: str, trace_id: str, *, region_url:
     }
 
 
-def list_conversations(
-    sentry: SentryClient, org: str, trace_id: str, *, region_url: str | None = None
-) -> list[dict[str, Any]]:
+def list_conversations(sentry: SentryClient, org: str, trace_id: str, *, region_url: str | None = None) -> list[Json]:
     """At most three AI conversations of a trace: ``[{"gen_ai.conversation.id": "...", "timestamp": "..."}]``."""
     params = {
         "dataset": "spans",
@@ -44,4 +43,6 @@ def list_conversations(
         "per_page": 3,
         "statsPeriod": WINDOW,
     }
-    return sentry.get_page("organizations", org, "events", params=params, region_url=region_url).items
+    path = ("organizations", org, "events")
+    found = sentry.get(*path, params=params, region_url=region_url, timeout_s=OPTIONAL_S)
+    return as_maps(as_map(found).get("data"))

@@ -13,6 +13,7 @@ from ..render import issues as render
 from ..render.pieces import as_map
 from ..sentry import issues as sentry
 from ..sentry import seer, traces
+from ..sentry.client import OPTIONAL_S
 from ..sentry.links import IssueReference, WebLinks, issue_reference
 from ..sentry.projects import project_id
 from ..skills import INSPECT, SEER, TRIAGE
@@ -20,6 +21,16 @@ from . import explaining, fields, wording
 
 toolbox = Toolbox()
 _LOST = "so stack, tags and contexts are missing."
+_OPTIONAL = {
+    "autofix": "what Seer found",
+    "external": "linked tickets",
+    "replays": "session replays",
+    "conversations": "AI conversations",
+    "trace": "the spans of the trace",
+    "code_url": "the place in the repository",
+}
+"""What only enriches the details of an issue, in words."""
+
 _HEX32 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -136,35 +147,35 @@ def _gather(ctx: Context, reference: IssueReference, event_id: str) -> render.De
     issue, event, autofix, external = ctx.sentry.attempt(
         partial(sentry.get_issue, ctx.sentry, reference),
         partial(sentry.get_event, ctx.sentry, reference, event_id),
-        partial(seer.get_autofix, ctx.sentry, reference),
+        partial(seer.get_autofix, ctx.sentry, reference, timeout_s=OPTIONAL_S),
         partial(sentry.list_external_links, ctx.sentry, reference),
+        needs_first=True,
     )
-    if isinstance(issue, Exception):
-        raise issue
     check_project(ctx, issue)
     missing = []
     if isinstance(event, Exception):
         missing.append(_why_no_event(event, event_id))
         event = None
     links = WebLinks(ctx.sentry.regions, reference.organization_slug)
-    more = _second_round(ctx, reference, issue, event)
+    more = {"autofix": autofix, "external": external} | _second_round(ctx, reference, issue, event)
+    lost = [_OPTIONAL[name] for name, result in more.items() if _is_lost(result)]
+    if lost:
+        missing.append(f"Could not be loaded, so nothing is known about it: {', '.join(lost)}.")
     return render.Details(
         organization=reference.organization_slug,
         issue=issue,
         url=links.issue(str(issue.get("shortId") or issue.get("id") or reference.issue_id)),
         event=event,
         missing=missing,
-        autofix=None if isinstance(autofix, Exception) else autofix,
-        external=[] if isinstance(external, Exception) else external,
         tools=ctx.tools.names(),
-        **more,
+        **{name: result for name, result in more.items() if result and not isinstance(result, Exception)},
     )
 
 
 def _second_round(
     ctx: Context, reference: IssueReference, issue: dict[str, Any], event: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """Replays, the trace's conversations and, for a slow transaction, the trace; whatever fails is left out."""
+    """Replays, the trace's conversations, the code and, for a slow transaction, the trace; or how each failed."""
     number, is_error = str(issue.get("id") or ""), issue.get("issueCategory", "error") == "error"
     calls: dict[str, Any] = {}
     if number.isdecimal():
@@ -174,15 +185,18 @@ def _second_round(
         org, region = reference.organization_slug, reference.region_url
         calls["conversations"] = partial(traces.list_conversations, ctx.sentry, org, trace_id, region_url=region)
         if event and event.get("type") == "transaction":
-            calls["trace"] = partial(traces.get_trace, ctx.sentry, org, trace_id, region_url=region)
+            calls["trace"] = partial(
+                traces.get_trace, ctx.sentry, org, trace_id, region_url=region, timeout_s=OPTIONAL_S
+            )
     if event:
         calls["code_url"] = partial(sentry.find_code, ctx.sentry, reference, issue, event)
-    results = ctx.sentry.attempt(*calls.values())
-    return {
-        name: result
-        for name, result in zip(calls, results, strict=True)
-        if result and not isinstance(result, Exception)
-    }
+    return dict(zip(calls, ctx.sentry.attempt(*calls.values()), strict=True))
+
+
+def _is_lost(result: object) -> bool:
+    """Whether *result* stands for something that may well exist: 404 and 400 mean that Sentry has no such thing."""
+    is_absent = isinstance(result, SentryRefused) and result.status in (400, 404)
+    return isinstance(result, Exception) and not is_absent
 
 
 def _trace_id(event: dict[str, Any] | None) -> str | None:

@@ -57,9 +57,8 @@ def _gather(ctx: Context, org: str, region_url: str | None, trace_id: str) -> re
     trace, counts = ctx.sentry.attempt(
         partial(sentry.get_trace, ctx.sentry, org, trace_id, region_url=region),
         partial(sentry.get_trace_meta, ctx.sentry, org, trace_id, region_url=region),
+        needs_first=True,
     )
-    if isinstance(trace, Exception):
-        raise trace
     return render.TraceView(
         organization=org,
         trace_id=trace_id,
