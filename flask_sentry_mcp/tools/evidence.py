@@ -14,7 +14,7 @@ from ..sentry.client import Page
 from ..sentry.links import IssueReference, WebLinks, issue_reference
 from ..skills import INSPECT, SEER, TRIAGE
 from . import fields
-from .issues import check_project
+from .issues import check_project, load_event
 
 toolbox = Toolbox()
 
@@ -42,7 +42,7 @@ def get_event_stacktrace(
     Without a thread, the one that crashed.
     """
     reference = within(ctx, issue_id, None, organization_slug, region_url)
-    event = issues.get_event(ctx.sentry, reference, event_id)
+    event = load_event(ctx, reference, event_id)
     return crumbs.thread(reference.issue_id, event, thread)
 
 
@@ -63,7 +63,7 @@ class GetIssueBreadcrumbs(IssueInput):
 def get_issue_breadcrumbs(ctx: Context, *, event_id: str, **issue: Any) -> str:
     """Show the breadcrumbs of an event: what happened before it, such as queries, requests, clicks and logs."""
     reference = named(ctx, **issue)
-    event = issues.get_event(ctx.sentry, reference, event_id)
+    event = load_event(ctx, reference, event_id)
     return crumbs.breadcrumbs(reference.issue_id, event)
 
 

@@ -194,9 +194,8 @@ def _second_round(
 
 
 def _is_lost(result: object) -> bool:
-    """Whether *result* stands for something that may well exist: 404 and 400 mean that Sentry has no such thing."""
-    is_absent = isinstance(result, SentryRefused) and result.status in (400, 404)
-    return isinstance(result, Exception) and not is_absent
+    """Whether *result* stands for something that may well exist: 404 means that it does not."""
+    return isinstance(result, Exception) and not _is_absent(result)
 
 
 def _trace_id(event: dict[str, Any] | None) -> str | None:
@@ -204,13 +203,36 @@ def _trace_id(event: dict[str, Any] | None) -> str | None:
     return found if isinstance(found, str) and _HEX32.fullmatch(found) else None
 
 
+def load_event(ctx: Context, reference: IssueReference, event_id: str) -> dict[str, Any]:
+    """One event of an issue. When Sentry has none, the issue is looked up, to tell which of the two there is not.
+
+    Raises: InvalidInput when the issue has no such event; SentryRefused when there is no such issue.
+    """
+    event: dict[str, Any] | Exception
+    (event,) = ctx.sentry.attempt(partial(sentry.get_event, ctx.sentry, reference, event_id))
+    if _is_absent(event):
+        sentry.get_issue(ctx.sentry, reference)
+        raise InvalidInput(f"{_no_event(event_id)}.", str(event))
+    if isinstance(event, Exception):
+        raise event
+    return event
+
+
 def _why_no_event(error: Exception, event_id: str) -> str:
-    if isinstance(error, SentryRefused) and error.status == 404:
-        if event_id == "latest":
-            return f"No event of this issue is kept any more (the retention period is over), {_LOST}"
-        return f"This issue has no event by that ID, or it is not kept any more, {_LOST}"
+    if _is_absent(error):
+        return f"{_no_event(event_id)}, {_LOST}"
     reason = error.public if isinstance(error, SentryMCPError) else SentryMCPError.public
     return f"The event could not be loaded, {_LOST} {reason}"
+
+
+def _is_absent(result: object) -> bool:
+    return isinstance(result, SentryRefused) and result.status == 404
+
+
+def _no_event(event_id: str) -> str:
+    if event_id == "latest":
+        return "No event of this issue is kept any more (the retention period is over)"
+    return "This issue has no event by that ID, or it is not kept any more"
 
 
 def check_project(ctx: Context, issue: dict[str, Any]) -> None:

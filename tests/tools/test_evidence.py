@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flask_sentry_mcp.errors import OutsideConstraint
+from flask_sentry_mcp.errors import OutsideConstraint, SentryFailed
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.untrusted import LEGEND
 from flask_sentry_mcp.sentry.activity import SAME_TEXT
@@ -138,11 +138,33 @@ def test_a_thread_without_frames_says_so(mira: Caller, sandbox: Sandbox) -> None
     assert "No frames were sent for this thread." in text
 
 
-def test_an_unknown_event_says_what_to_check(mira: Caller) -> None:
+BOTH = pytest.mark.parametrize("tool", ["get_event_stacktrace", "get_issue_breadcrumbs"])
+
+
+@BOTH
+def test_an_unknown_event_is_told_apart_from_an_unknown_issue(mira: Caller, tool: str) -> None:
+    unknown = NORTHWIND | {"issueId": "CHECKOUT-API-ZZZ"}
+
     assert (
-        mira.refused("get_event_stacktrace", **CHAINED, eventId="f" * 32)
-        == "Sentry has no such event, or you cannot see it. Check eventId and the issue ID and organizationSlug."
+        mira.refused(tool, **CHAINED, eventId="f" * 32)
+        == "This issue has no event by that ID, or it is not kept any more."
     )
+    assert mira.refused(tool, **unknown).startswith("Sentry has no such issue")
+
+
+@BOTH
+def test_an_issue_without_a_retained_event_says_so(mira: Caller, sandbox: Sandbox, tool: str) -> None:
+    """Section 7.3: neither eventId nor the issue's ID is wrong."""
+    refused = mira.refused(tool, **NORTHWIND, issueId=sandbox.landmarks["no_event"])
+
+    assert refused == "No event of this issue is kept any more (the retention period is over)."
+
+
+@BOTH
+def test_an_event_that_cannot_be_loaded_is_no_missing_one(mira: Caller, sandbox: Sandbox, tool: str) -> None:
+    sandbox.faults.add(path="*/events/latest/", status=500, body={"detail": "Internal Error"})
+
+    assert mira.refused(tool, **CHAINED) == SentryFailed.public
 
 
 # -- get_issue_breadcrumbs ------------------------------------------------------------------------------------------
