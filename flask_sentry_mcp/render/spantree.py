@@ -3,7 +3,7 @@
 >>> roots, loose = read(answer)
 >>> print(draw(roots, Limits())[0])
 POST /pay [http.server · 800ms · a1b2c3d4e5f60718]
-└─ SELECT price FROM lines [db · 10 times · 180ms in all]
+└─ SELECT price FROM lines [db · 10 times · 180ms in all · longest 22ms b2c3d4e5f6071829]
 """
 
 import heapq
@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .pieces import Json, as_map, as_maps, duration
+from .pieces import Json, as_map, as_maps, duration, plural
 
 LABEL_LIMIT, META_LIMIT = 160, 64
 FOLD_BY_OP = 5
+STANDS_OUT, STANDS_OUT_MS = 5, 5.0
 _TELLING = (
     "gen_ai.request.model",
     "gen_ai.tool.name",
@@ -31,7 +32,7 @@ _TELLING = (
 
 @dataclass(slots=True, eq=False)
 class Span:
-    """One span, or several equal ones (``count``): ``ms`` is their time together, None when unknown."""
+    """One span, or several like each other (``members``): ``ms`` is their time together, None when unknown."""
 
     id: str
     op: str
@@ -39,14 +40,19 @@ class Span:
     ms: float | None
     project: str = ""
     meta: tuple[str, ...] = ()
-    errors: int = 0
+    issues: list[Json] = field(default_factory=list)
     is_transaction: bool = False
     children: list["Span"] = field(default_factory=list)
-    count: int = 1
+    members: list["Span"] = field(default_factory=list)
     size: int = 1
     longest: float = 0.0
     score: float = 0.0
     raw: Json = field(default_factory=dict)
+
+    @property
+    def each(self) -> list["Span"]:
+        """The spans that it stands for."""
+        return self.members or [self]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +117,7 @@ def _span(root: Json, *, fold: bool) -> Span:
                 pending.append((child, below))
                 order.append(below)
             elif child.get("issue_id") or child.get("event_type") == "error":
-                span.errors += 1
+                span.issues.append(child)
     for span in reversed(order):
         if fold:
             span.children = _folded(span.children)
@@ -130,7 +136,7 @@ def _bare(node: Json) -> Span:
         ms=node["duration"],
         project=str(node.get("project_slug") or ""),
         meta=tuple(known[:2]),
-        errors=len(as_maps(node.get("errors"))) + len(as_maps(node.get("occurrences"))),
+        issues=as_maps(node.get("errors")) + as_maps(node.get("occurrences")),
         is_transaction=bool(node.get("is_transaction")),
         raw=node,
     )
@@ -138,7 +144,7 @@ def _bare(node: Json) -> Span:
 
 def _weigh(span: Span) -> None:
     """How much a span deserves to be shown; its children have been weighed."""
-    span.size = span.count + sum(one.size for one in span.children)
+    span.size = 1 + sum(one.size for one in span.children)
     span.longest = max([span.ms or 0.0, *(one.longest for one in span.children)])
     best = max((one.score for one in span.children), default=0.0)
     span.score = (
@@ -146,7 +152,7 @@ def _weigh(span: Span) -> None:
         + 0.75 * span.longest
         + 4 * span.size
         + (250 if span.is_transaction else 0)
-        + (1000 if span.errors else 0)
+        + (1000 if span.issues else 0)
         + 0.25 * best
     )
 
@@ -154,25 +160,43 @@ def _weigh(span: Span) -> None:
 def _folded(siblings: list[Span]) -> list[Span]:
     """Equal siblings that have nothing below them become one; of many small ones, all of one kind do."""
     siblings = _fold(siblings, lambda one: (one.op, one.label, one.project), 2)
-    return _fold(siblings, lambda one: (one.op, one.project), FOLD_BY_OP + 1)
+    slow = _outstanding(siblings)
+    return _fold(siblings, lambda one: (one.op, one.project, id(one) in slow), FOLD_BY_OP + 1)
+
+
+def _outstanding(siblings: list[Span]) -> set[int]:
+    """Those that took far longer than is usual for their kind: among the others they would not be seen."""
+    kinds: dict[tuple[str, str], list[Span]] = {}
+    for one in siblings:
+        if _may_fold(one):
+            kinds.setdefault((one.op, one.project), []).append(one)
+    slow = set()
+    for kind in kinds.values():
+        usual = sorted(one.longest for one in kind)[len(kind) // 2]
+        slow |= {id(one) for one in kind if one.longest > max(STANDS_OUT * usual, STANDS_OUT_MS)}
+    return slow
+
+
+def _may_fold(span: Span) -> bool:
+    return bool(span.op) and not span.children and not span.issues
 
 
 def _fold(siblings: list[Span], key: Any, least: int) -> list[Span]:
     groups: dict[Any, list[Span]] = {}
     for one in siblings:
-        whole = one.children or one.errors or not one.op
-        groups.setdefault(id(one) if whole else key(one), []).append(one)
+        groups.setdefault(key(one) if _may_fold(one) else id(one), []).append(one)
     folded = []
     for group in groups.values():
         if len(group) < least:
             folded += group
             continue
-        first = group[0]
+        first, members = group[0], [member for one in group for member in one.each]
         labels = list(dict.fromkeys(one.label for one in group))
         label = first.label if len(labels) == 1 else f"{labels[0]}, {labels[1]}, ..."
-        count, ms = sum(one.count for one in group), sum(one.ms or 0.0 for one in group)
+        count, ms = len(members), sum(one.ms or 0.0 for one in members)
+        longest = max(one.longest for one in members)
         folded.append(
-            Span("", first.op, label, ms, first.project, count=count, size=count, longest=ms, score=ms + count)
+            Span("", first.op, label, ms, first.project, members=members, size=count, longest=longest, score=ms + count)
         )
     return folded
 
@@ -188,7 +212,7 @@ def draw(roots: Sequence[Span], limits: Limits) -> tuple[str, int]:
     project = tops[0].project if tops else ""
     for one in tops:
         lines += _lines(one, chosen, "", "", project)
-    return "\n".join(lines), sum(one.count for one in walk(roots) if id(one) in chosen)
+    return "\n".join(lines), sum(len(one.each) for one in walk(roots) if id(one) in chosen)
 
 
 def _chosen(roots: Sequence[Span], limits: Limits) -> set[int]:
@@ -226,9 +250,18 @@ def _line(span: Span, project: str) -> str:
         span.op if span.op not in ("", "default", span.label) else None,
         span.project if span.project != project else None,
         *span.meta,
-        f"{span.count} times" if span.count > 1 else None,
-        f"{duration(span.ms)} in all" if span.count > 1 else duration(span.ms),
-        f"{span.errors} error{'s' if span.errors > 1 else ''}" if span.errors else None,
+        *(_together(span) if span.members else [duration(span.ms)]),
+        plural(len(span.issues), "error") if span.issues else None,
         span.id or None,
     ]
     return f"{span.label} [{' · '.join(one for one in parts if one)}]"
+
+
+def _together(span: Span) -> list[str]:
+    """Of several spans how many, how long, and which was the longest."""
+    longest = max(span.members, key=lambda one: one.longest)
+    return [
+        f"{len(span.members)} times",
+        f"{duration(span.ms)} in all",
+        f"longest {duration(longest.ms)} {longest.id}".rstrip(),
+    ]

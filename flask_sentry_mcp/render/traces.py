@@ -50,7 +50,7 @@ def trace(view: TraceView) -> str:
     if not roots and not loose:
         return answer(title, EMPTY, facts(("URL", view.url)))
     drawn, lines = draw(roots, Limits())
-    total = sum(one.count for one in walk(roots))
+    total = sum(len(one.each) for one in walk(roots))
     cut = f"The tree shows {number(lines)} of {number(total)} spans." if lines < total else None
     return answer(
         title,
@@ -58,8 +58,9 @@ def trace(view: TraceView) -> str:
         section("Operations", _operations(roots)),
         section("Tree", fence(drawn, TREE_LIMIT) if drawn else ""),
         cut,
-        section("Issues without a span", _loose(loose)),
-        _next(view, cut is not None),
+        section("Issues of spans", _issues([(issue, one.id) for one in walk(roots) for issue in one.issues])),
+        section("Issues without a span", _issues([(issue, "") for issue in loose])),
+        _next(view, has_spans=bool(roots), is_cut=cut is not None),
     )
 
 
@@ -68,7 +69,7 @@ def span(view: TraceView, wanted: Span) -> str:
     raw = wanted.raw
     below, _ = read([raw])
     drawn, lines = draw(below, Limits(roots=1, spans=40))
-    total = sum(one.count for one in walk(below))
+    total = sum(len(one.each) for one in walk(below))
     return answer(
         f"Span {identifier(wanted.id)} in {word(view.organization)}",
         facts(
@@ -82,7 +83,7 @@ def span(view: TraceView, wanted: Span) -> str:
             ("Transaction", quoted(raw["transaction"]) if raw.get("transaction") else None),
             ("Trace", f"{word(view.trace_id)} {view.url}"),
         ),
-        section("Errors", _loose(as_maps(raw.get("errors")) + as_maps(raw.get("occurrences")))),
+        section("Errors", _issues([(issue, "") for issue in wanted.issues])),
         section("Below it", fence(drawn, TREE_LIMIT) if wanted.children else ""),
         f"The tree shows {number(lines)} of {number(total)} spans." if lines < total else None,
         section("Attributes", _attributes(raw)),
@@ -94,7 +95,7 @@ def _summary(view: TraceView, roots: Sequence[Span], total: int) -> str:
     projects = list(dict.fromkeys(word(one.project) for one in walk(roots) if one.project))
     return facts(
         ("Spans", number(counts.get("spans") or total)),
-        ("Errors", number(counts.get("errors", sum(one.errors for one in walk(roots))))),
+        ("Errors", number(counts.get("errors", sum(len(one.issues) for one in walk(roots))))),
         ("Performance issues", number(counts["issues"]) if counts.get("issues") else None),
         ("Logs", number(counts["logs"]) if counts.get("logs") else None),
         ("Projects", ", ".join(projects[:12])),
@@ -114,27 +115,38 @@ def _operations(roots: Sequence[Span]) -> str:
     """Where time went: leaf spans by operation, with average and 95th percentile; small ones are left out."""
     times: dict[str, list[float]] = {}
     for one in walk(roots):
-        if not one.children and one.ms and one.ms > 0:
+        if not one.children:
             op = one.op or (one.label.split() or ["unknown"])[0]
-            times.setdefault(op, []).extend([one.ms / one.count] * one.count)
+            times.setdefault(op, []).extend(leaf.ms for leaf in one.each if leaf.ms and leaf.ms > 0)
     rows = []
-    for op, ms in sorted(times.items(), key=lambda item: -len(item[1])):
+    for op, ms in sorted(((op, ms) for op, ms in times.items() if ms), key=lambda item: -len(item[1])):
         average, p95 = sum(ms) / len(ms), sorted(ms)[min(len(ms) - 1, int(len(ms) * 0.95))]
         if average >= LEAST_MS:
-            rows.append(f"{op}: {len(ms)} spans, {duration(average)} on average, p95 {duration(p95)}")
+            rows.append(f"{op}: {plural(len(ms), 'span')}, {duration(average)} on average, p95 {duration(p95)}")
     return fence("\n".join(rows[:10])) if rows else ""
 
 
-def _loose(issues: Sequence[Json]) -> str:
-    lines = []
-    for one in issues[:20]:
-        where = " in " + word(one["project_slug"]) if one.get("project_slug") else ""
-        said = quoted(one.get("description") or one.get("title") or "no title")
-        issue = identifier(one.get("issue_id") or "?")
-        lines.append(f"{word(one.get('level') or 'error')} {said}{where}, issue {issue}")
-    if len(issues) > 20:
-        lines.append(f"({plural(len(issues) - 20, 'more issue')})")
-    return bullets(lines)
+def _issues(found: Sequence[tuple[Json, str]]) -> str:
+    """Each issue once, with the first of the spans that it happened in, and how often it happened."""
+    often: dict[str, list[tuple[Json, str]]] = {}
+    for position, (one, span_id) in enumerate(found):
+        often.setdefault(str(one.get("issue_id") or f"unknown {position}"), []).append((one, span_id))
+    lines = [_issue(*happened[0], len(happened)) for happened in often.values()]
+    rest = [f"({plural(len(lines) - 20, 'more issue')})"] if len(lines) > 20 else []
+    return bullets(lines[:20] + rest)
+
+
+def _issue(one: Json, span_id: str, times: int) -> str:
+    where = " in " + word(one["project_slug"]) if one.get("project_slug") else ""
+    said = quoted(one.get("description") or one.get("title") or "no title")
+    known = word(one["short_id"]) if one.get("short_id") else identifier(one.get("issue_id") or "?")
+    parts = [
+        f"{word(one.get('level') or 'error')} {said}{where}",
+        f"issue {known}",
+        f"span {identifier(span_id)}" if span_id else None,
+        f"{times} times" if times > 1 else None,
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _attributes(raw: Json) -> str:
@@ -146,9 +158,9 @@ def _attributes(raw: Json) -> str:
     return fence("\n".join(lines)) if lines else ""
 
 
-def _next(view: TraceView, is_cut: bool) -> str | None:
+def _next(view: TraceView, *, has_spans: bool, is_cut: bool) -> str | None:
     hints = []
-    if "get_span_details" in view.tools:
+    if has_spans and "get_span_details" in view.tools:
         hints.append("get_span_details opens one span.")
     if is_cut and "search_events" in view.tools:
         hints.append(f"search_events with dataset spans and query trace:{word(view.trace_id)} lists them all.")

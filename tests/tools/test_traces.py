@@ -32,27 +32,31 @@ def test_shows_numbers_operations_and_the_tree(mira: Caller) -> None:
 ## Operations
 
 <untrusted>
-db: 40 spans, 13ms on average, p95 13ms
+db: 40 spans, 13ms on average, p95 15ms
 ui.react.update: 20 spans, 6ms on average, p95 6ms
-resource.script: 12 spans, 24ms on average, p95 24ms
-http.client.dns: 1 spans, 9ms on average, p95 9ms
+resource.script: 12 spans, 24ms on average, p95 29ms
+http.client.dns: 1 span, 9ms on average, p95 9ms
 </untrusted>
 
 ## Tree
 
 <untrusted>
 /pay [pageload · 1.45s · 00000b1600000000]
-├─ /static/chunk-0.js, /static/chunk-1.js, ... [resource.script · 12 times · 282ms in all]
+├─ /static/chunk-0.js, /static/chunk-1.js, ... [resource.script · 12 times · 282ms in all · longest 29ms 00000b160000000c]
 ├─ POST /pay [http.client · 900ms · 00000b160000000d]
 │  └─ POST /pay [http.server · checkout-api · 820ms · 1 error · {SERVER}]
-│     ├─ flask.session, flask.auth, ... [middleware.flask · 24 times · 24ms in all]
+│     ├─ flask.session, flask.auth, ... [middleware.flask · 24 times · 24ms in all · longest 1ms 00000b160000000e]
 │     ├─ checkout.totals.compute [function · 640ms · 00000b1600000026]
-│     │  ├─ SELECT price FROM lines WHERE cart_id = %s [db · 40 times · 520ms in all]
+│     │  ├─ SELECT price FROM lines WHERE cart_id = %s [db · 40 times · 520ms in all · longest 15ms 00000b160000002b]
 │     │  └─ GET https://rates.example/eur [http.client · 95ms · 00000b1600000055]
 │     │     └─ rates.example [http.client.dns · 9ms · 00000b1600000056]
-│     └─ cart:0, cart:1, ... [cache.get · 6 times · 4.8ms in all]
-└─ <CartLine 0>, <CartLine 1>, ... [ui.react.update · 20 times · 120ms in all]
+│     └─ cart:0, cart:1, ... [cache.get · 6 times · 4.8ms in all · longest 0.8ms 00000b160000004f]
+└─ <CartLine 0>, <CartLine 1>, ... [ui.react.update · 20 times · 120ms in all · longest 6ms 00000b1600000057]
 </untrusted>
+
+## Issues of spans
+
+- error «ValueError» in checkout-api, issue 6620113, span {SERVER}
 
 ## Issues without a span
 
@@ -140,12 +144,12 @@ def test_shows_one_span_and_what_is_below_it(mira: Caller) -> None:
 
 <untrusted>
 POST /pay [http.server · 820ms · 1 error · {SERVER}]
-├─ flask.session, flask.auth, ... [middleware.flask · 24 times · 24ms in all]
+├─ flask.session, flask.auth, ... [middleware.flask · 24 times · 24ms in all · longest 1ms 00000b160000000e]
 ├─ checkout.totals.compute [function · 640ms · 00000b1600000026]
-│  ├─ SELECT price FROM lines WHERE cart_id = %s [db · 40 times · 520ms in all]
+│  ├─ SELECT price FROM lines WHERE cart_id = %s [db · 40 times · 520ms in all · longest 15ms 00000b160000002b]
 │  └─ GET https://rates.example/eur [http.client · 95ms · 00000b1600000055]
 │     └─ rates.example [http.client.dns · 9ms · 00000b1600000056]
-└─ cart:0, cart:1, ... [cache.get · 6 times · 4.8ms in all]
+└─ cart:0, cart:1, ... [cache.get · 6 times · 4.8ms in all · longest 0.8ms 00000b160000004f]
 </untrusted>"""
     )
 
