@@ -1,11 +1,10 @@
 """What was done with an issue, what was said about it, and how one of its tags is distributed."""
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..security.untrusted import quoted
-from .pieces import Json, answer, as_map, as_maps, bullets, iso, listed, name, number, plural, section, word
+from .pieces import Json, answer, as_map, as_maps, bullets, compact, iso, listed, name, number, plural, section, word
 
 NOTE_LIMIT = 1_000
 MORE = "raise limit, or see the issue in Sentry"
@@ -70,7 +69,7 @@ def _entry(one: Json) -> str:
     known = {key: value for key, value in as_map(one.get("data")).items() if value not in (None, "", [], {})}
     if not known:
         return told
-    return f"{told}: {quoted(json.dumps(known, ensure_ascii=False, separators=(',', ':'), default=str))}"
+    return f"{told}: {quoted(compact(known))}"
 
 
 def _note(one: Json) -> str:

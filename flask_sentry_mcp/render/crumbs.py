@@ -1,11 +1,9 @@
 """The trail before an event, and the stack of one of its threads."""
 
-import json
-
 from ..security.untrusted import fence, quoted
 from . import stack
 from .events import entry_of, exceptions_of
-from .pieces import Json, answer, as_map, as_maps, facts, identifier, iso, section, word
+from .pieces import Json, answer, as_map, as_maps, compact, facts, identifier, iso, section, word
 
 MESSAGE_LIMIT, DATA_LIMIT = 120, 200
 TRAIL_LIMIT = 24_000
@@ -84,7 +82,7 @@ def _choose(threads: list[Json], wanted: int | str | None) -> tuple[Json | None,
 def _crumb(one: Json) -> str:
     message = _cut(" ".join(str(one.get("message") or "").split()), MESSAGE_LIMIT)
     data = as_map(one.get("data"))
-    shown = _cut(json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=str), DATA_LIMIT) if data else ""
+    shown = _cut(compact(data), DATA_LIMIT) if data else ""
     kind = one.get("category") or one.get("type") or "default"
     told = f"{iso(one.get('timestamp')) or '?'} {one.get('level') or 'info'!s:7} [{kind}] {message} {shown}"
     return " ".join(told.split("\n")).rstrip()

@@ -1,6 +1,5 @@
 """One event: what happened, as far as it was sent. Everything in it was written by whoever sent it."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from ..security.untrusted import fence, quoted
 from . import stack
 from .evidence import evidence
-from .pieces import Json, as_map, as_maps, facts, identifier, iso, section, word
+from .pieces import Json, as_map, as_maps, compact, facts, identifier, iso, section, word
 
 TAGS_SHOWN = 60
 KNOWN_TYPES = frozenset({"error", "default", "transaction", "generic", "csp"})
@@ -144,8 +143,5 @@ def _values(values: Json) -> str:
 
 
 def _line(value: Any, limit: int = 400) -> str:
-    text = (
-        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    )
-    text = " ".join(text.split())
+    text = " ".join(compact(value).split())
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text) - limit} more)"

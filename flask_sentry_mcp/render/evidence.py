@@ -4,11 +4,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..security.untrusted import fence
-from .pieces import Json, as_list, as_map, as_maps, duration
+from .pieces import Json, as_list, as_map, as_maps, compact, duration
 
 METRIC_ALERT = 8001
 SPANS_SHOWN = 10
 
+_SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<=", "eq": "=", "ne": "!="}
 _CSP = ("effective_directive", "violated_directive", "blocked_uri", "document_uri", "disposition", "source_file")
 
 
@@ -32,7 +33,7 @@ def _displayed(occurrence: Json) -> Iterator[str]:
     """What Sentry itself shows first."""
     shown = as_maps(occurrence.get("evidenceDisplay"))
     important = [one for one in shown if one.get("important")] or shown
-    yield from (f"{one.get('name')}: {one.get('value')}" for one in important[:20])
+    yield from (f"{one.get('name')}: {compact(one.get('value'))}" for one in important[:20])
 
 
 def _metric(occurrence: Json) -> Iterator[str]:
@@ -44,11 +45,20 @@ def _metric(occurrence: Json) -> Iterator[str]:
     pairs = {
         "Query": snuba.get("query") or data.get("query"),
         "Aggregate": snuba.get("aggregate") or data.get("aggregate"),
-        "Conditions": data.get("conditions") or data.get("condition"),
+        "Conditions": _conditions(data.get("conditions") or data.get("condition")),
         "Threshold": data.get("threshold"),
         "Value": data.get("value"),
     }
-    yield from (f"{label}: {value}" for label, value in pairs.items() if value not in (None, "", []))
+    yield from (f"{label}: {compact(value)}" for label, value in pairs.items() if value not in (None, "", []))
+
+
+def _conditions(given: object) -> object:
+    """``> 800``; what is written in another way, as it is."""
+    told = []
+    for one in as_maps(given):
+        kind = str(one.get("type"))
+        told.append(f"{_SIGNS.get(kind, kind)} {compact(one.get('comparison'))}")
+    return ", ".join(told) or given
 
 
 def _spans(event: Json, trace: Iterable[Any]) -> Iterator[str]:

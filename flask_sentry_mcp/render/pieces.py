@@ -1,5 +1,6 @@
 """The pieces that answers are made of: facts, lists, times, and one limit on the whole."""
 
+import json
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -24,6 +25,13 @@ def word(value: object) -> str:
     """What Sentry itself made (a slug, a status, a short ID), as it is; anything longer or stranger is quoted."""
     text = str(value)
     return text if _WORD.fullmatch(text) else quoted(text, 100)
+
+
+def compact(value: object) -> str:
+    """Text as it is, anything else as JSON without blanks; written by whoever wrote the value, so it needs a fence."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def identifier(value: object) -> str:

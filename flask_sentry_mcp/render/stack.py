@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..security.untrusted import fence, quoted
-from .pieces import Json, as_map, as_maps, identifier, number
+from .pieces import Json, as_map, as_maps, compact, identifier, number
 
 VALUE_LIMIT, LINE_LIMIT, SAID_LIMIT = 80, 200, 2_000
 AROUND = 3
@@ -98,7 +98,7 @@ def _place(position: int, length: int) -> str:
 
 def _exception(one: Json, platform: str, *, in_full: bool) -> Iterator[str]:
     kind, said = one.get("type"), one.get("value")
-    told = ": ".join(str(part) for part in (kind, said) if part) or "An exception without a name"
+    told = ": ".join(compact(part) for part in (kind, said) if part) or "An exception without a name"
     yield _cut(told, SAID_LIMIT)
     if as_map(one.get("mechanism")).get("handled") is False:
         yield "(not handled)"
@@ -226,7 +226,7 @@ def _is_int(value: object) -> bool:
 
 
 def _short(value: Any) -> str:
-    return _cut(" ".join(str(value).split()), VALUE_LIMIT)
+    return _cut(" ".join(compact(value).split()), VALUE_LIMIT)
 
 
 def _cut(value: object, limit: int) -> str:

@@ -1,6 +1,5 @@
 """A trace in words: what it holds in numbers, where the time went, its tree; and one span of it."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,8 +9,8 @@ from .pieces import (
     Json,
     answer,
     as_map,
-    as_maps,
     bullets,
+    compact,
     duration,
     facts,
     identifier,
@@ -154,7 +153,7 @@ def _attributes(raw: Json) -> str:
     for group in ("measurements", "additional_attributes", "data", "tags"):
         values = as_map(raw.get(group))
         if values:
-            lines.append(f"{group}: {json.dumps(values, ensure_ascii=False, separators=(',', ':'), default=str)}")
+            lines.append(f"{group}: {compact(values)}")
     return fence("\n".join(lines)) if lines else ""
 
 

@@ -59,6 +59,13 @@ def test_the_variables_are_those_of_the_root_cause() -> None:
     assert "total = " not in text
 
 
+def test_values_are_written_as_they_were_sent() -> None:
+    """Nothing of the language that this server is written in shows through."""
+    text = stack.exceptions([raised(frame(vars={"cart": {"voucher": None, "paid": True}}))], "javascript")
+
+    assert '  cart = {"voucher":null,"paid":true}\n' in text
+
+
 def test_the_telling_frame_is_the_last_own_one() -> None:
     own = frame(function="mine", context=[[6, "before"], [7, "here"], [8, "after"], [99, "far"]])
     library = frame(function="theirs", inApp=False, context=[[7, "lib"]])

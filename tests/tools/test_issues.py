@@ -405,7 +405,7 @@ def test_another_organization_than_the_fixed_one_is_refused(as_user: Callable[..
             "  db | SELECT price FROM lines WHERE cart_id = %s | 12 times, 180ms in all\n"
             "  http.server | POST /pay | 800ms in all\n</untrusted>",
         ),
-        ("metric", "Aggregate: p95(span.duration)"),
+        ("metric", "Aggregate: p95(span.duration)\nConditions: > 800\n"),
         ("csp", "blocked_uri: https://widgets.example/chat.js"),
         ("feedback", "message: The pay button does nothing."),
         ("message", "**Message**: «Stock of SKU 4471 is below zero»"),

@@ -11,6 +11,7 @@ NORTHWIND = {"organizationSlug": "northwind"}
 TRACE = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 URL = f"http://sentry.test/organizations/northwind/explore/traces/trace/{TRACE}"
 SERVER = "a1b2c3d4e5f60718"
+SCRIPT = "00000b160000000c"
 
 
 def test_shows_numbers_operations_and_the_tree(mira: Caller) -> None:
@@ -42,7 +43,7 @@ http.client.dns: 1 span, 9ms on average, p95 9ms
 
 <untrusted>
 /pay [pageload · 1.45s · 00000b1600000000]
-├─ /static/chunk-0.js, /static/chunk-1.js, ... [resource.script · 12 times · 282ms in all · longest 29ms 00000b160000000c]
+├─ /static/chunk-0.js, /static/chunk-1.js, ... [resource.script · 12 times · 282ms in all · longest 29ms {SCRIPT}]
 ├─ POST /pay [http.client · 900ms · 00000b160000000d]
 │  └─ POST /pay [http.server · checkout-api · 820ms · 1 error · {SERVER}]
 │     ├─ flask.session, flask.auth, ... [middleware.flask · 24 times · 24ms in all · longest 1ms 00000b160000000e]
