@@ -1,5 +1,6 @@
 """SentryClient: what goes out, what comes back, and what every failure is called."""
 
+import threading
 import time
 from collections.abc import Iterator
 
@@ -512,6 +513,23 @@ def test_gather_raises_the_first_failure_and_attempt_returns_it(client: SentryCl
     assert kept[1] == "northwind"
     with pytest.raises(SentryRefused):
         client.gather(there, missing)
+
+
+def test_a_failure_of_what_is_needed_waits_for_nothing_else(client: SentryClient) -> None:
+    go_on, ended = threading.Event(), []
+
+    def missing() -> object:
+        return client.get("organizations", "nowhere")
+
+    def slow() -> None:
+        go_on.wait(5)
+        ended.append("slow")
+
+    with pytest.raises(SentryRefused):
+        client.attempt(missing, slow, needs_first=True)
+
+    assert ended == []
+    go_on.set()
 
 
 def test_an_ended_sign_in_is_never_set_aside(connections: SentryConnections) -> None:

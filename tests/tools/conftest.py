@@ -1,6 +1,8 @@
 """A caller of tools: a person of the sandbox with chosen skills and constraint, as the guard would let them in."""
 
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,16 +15,40 @@ from flask_sentry_mcp.sentry.connections import SentryConnections
 from tests.tools.callers import SCOPES, SKILLS, Caller, OneToken
 
 
+class Settling(SentryConnections):
+    """Connections that know what is under way: a call that nobody waits for any more would end in the next test."""
+
+    def __init__(self, regions: Regions) -> None:
+        super().__init__(regions, user_agent="flask-sentry-mcp/tests")
+        self._under_way, self._ended = 0, threading.Condition()
+
+    def gather(self, *calls: Callable[[], Any], needs_first: bool = False) -> list[Any]:
+        with self._ended:
+            self._under_way += len(calls)
+        return super().gather(*(partial(self._counted, call) for call in calls), needs_first=needs_first)
+
+    def settle(self) -> None:
+        with self._ended:
+            self._ended.wait_for(lambda: self._under_way == 0, timeout=5)
+
+    def _counted(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        finally:
+            with self._ended:
+                self._under_way -= 1
+                self._ended.notify_all()
+
+
 @pytest.fixture(scope="session")
-def connections(_sandbox: Sandbox) -> Iterator[SentryConnections]:
-    regions = Regions(_sandbox.host, _sandbox.region_hosts, insecure_http=True)
-    connections = SentryConnections(regions, user_agent="flask-sentry-mcp/tests")
+def connections(_sandbox: Sandbox) -> Iterator[Settling]:
+    connections = Settling(Regions(_sandbox.host, _sandbox.region_hosts, insecure_http=True))
     yield connections
     connections.close()
 
 
 @pytest.fixture
-def as_user(sandbox: Sandbox, connections: SentryConnections) -> Callable[..., Caller]:
+def as_user(sandbox: Sandbox, connections: Settling) -> Iterator[Callable[..., Caller]]:
     """``as_user("mira", skills={"inspect"}, organization="northwind")`` is somebody who calls tools."""
 
     def caller(
@@ -50,7 +76,8 @@ def as_user(sandbox: Sandbox, connections: SentryConnections) -> Callable[..., C
         us, de = sandbox.region_hosts
         return Caller(build, {sandbox.host: "sentry.test", us: "us.sentry.test", de: "de.sentry.test"})
 
-    return caller
+    yield caller
+    connections.settle()
 
 
 @pytest.fixture
