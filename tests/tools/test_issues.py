@@ -1,14 +1,12 @@
 """search_issues and get_issue_details: what the agent reads, what Sentry is asked, what is refused."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from flask_sentry_mcp.errors import ForbiddenRegion, OutsideConstraint, SentryFailed, SentryRefused
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.untrusted import LEGEND
-from flask_sentry_mcp.sentry import issues
 from tests.tools.callers import Caller
 
 CHAINED = f"""\
@@ -335,44 +333,6 @@ def test_what_only_enriches_may_fail(mira: Caller, sandbox: Sandbox) -> None:
         "- Could not be loaded, so nothing is known about it: what Seer found, linked tickets, session replays, the "
         "place in the repository.\n" in text
     )
-
-
-@pytest.mark.parametrize("fault", [{"status": 429, "headers": {"Retry-After": "60"}}, {"status": 403}, {"drop": True}])
-def test_what_could_not_be_loaded_is_not_silently_absent(mira: Caller, sandbox: Sandbox, fault: dict[str, Any]) -> None:
-    """Nobody should conclude that there is no analysis, or no ticket."""
-    sandbox.faults.add(path="*/autofix/", **fault)
-
-    text = mira.read("get_issue_details", organizationSlug="northwind", issueId=sandbox.landmarks["chained"])
-
-    assert "- Could not be loaded, so nothing is known about it: what Seer found.\n" in text
-
-
-def test_what_sentry_does_not_have_is_not_missing(mira: Caller, sandbox: Sandbox) -> None:
-    for path in ("*/autofix/", "*/external-issues/", "*/replay-count/", "*/stacktrace-link/"):
-        sandbox.faults.add(path=path, status=404)
-
-    text = mira.read("get_issue_details", organizationSlug="northwind", issueId=sandbox.landmarks["chained"])
-
-    assert "Could not be loaded" not in text
-
-
-def test_what_only_enriches_has_little_time(mira: Caller, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(issues, "OPTIONAL_S", 0.05)
-    sandbox.faults.add(path="*/external-issues/", delay_s=0.3)
-
-    text = mira.read("get_issue_details", organizationSlug="northwind", issueId=sandbox.landmarks["chained"])
-
-    assert "nothing is known about it: linked tickets.\n" in text
-
-
-def test_an_unknown_issue_is_told_without_waiting_for_the_rest(mira: Caller, sandbox: Sandbox) -> None:
-    """What is on its way to enrich the answer is of no interest any more."""
-    sandbox.faults.add(path="*/autofix/", delay_s=0.5)
-
-    refused = mira.refused("get_issue_details", organizationSlug="northwind", issueId="CHECKOUT-API-ZZZ")
-
-    assert refused.startswith("Sentry has no such issue")
-    assert not any(one.path.endswith("/autofix/") for one in sandbox.requests)
 
 
 def test_an_issue_of_another_project_is_outside(as_user: Callable[..., Caller], sandbox: Sandbox) -> None:
