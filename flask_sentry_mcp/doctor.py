@@ -12,8 +12,9 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from . import clock
-from .config import Settings, is_loopback
+from .config import Settings
 from .errors import SentryMCPError
+from .security.addresses import is_loopback
 from .sentry.connections import Answer, SentryConnections
 from .store.base import Store
 

@@ -18,7 +18,8 @@ ARROWS: dict[str, set[str]] = {
     "clock": set(),
     "signals": set(),
     "skills": set(),
-    "config": set(),
+    "config": {"settings_values", "security.addresses"},
+    "settings_values": {"security.addresses"},
     "store": set(),
     "security": {"store"},
     "render": {"security.untrusted", "security.shapes"},
@@ -28,7 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "oauth": {"config", "security", "context", "signals", "skills", "store", "sentry"},
     "tools": {"context", "skills", "mcp.tool", "mcp.content", "sentry", "render", "security.slugs"},
     "audit": {"signals"},
-    "doctor": {"config", "sentry", "store"},
+    "doctor": {"config", "security.addresses", "sentry", "store"},
     "sandbox": set(),
 }
 SWITCHBOARD = {"__init__", "extension", "cli", "testing"}  # may import everything

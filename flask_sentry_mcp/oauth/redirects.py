@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
-from ..config import is_loopback
+from ..security.addresses import is_loopback
 
 if TYPE_CHECKING:
     from .records import AuthorizationRequest

@@ -1,6 +1,7 @@
-"""Which IP addresses a stranger's URL may lead us to: those that anybody on the internet could reach (CIMD-3)."""
+"""What an address is: public, so that a stranger's URL may lead us there (CIMD-3), or of this machine (REDIR-2)."""
 
 import ipaddress
+import re
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _UNICAST = ipaddress.ip_network("2000::/3")
@@ -37,6 +38,18 @@ def is_public(address: str) -> bool:
         return _is_public_4(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF))
     carries_isatap = (int(ip) >> 32) & 0xFFFFFFFF in _ISATAP
     return ip in _UNICAST and ip.is_global and not carries_isatap and not any(ip in net for net in _REFUSED_6)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether *host* (no port, no brackets) is this machine: ``127.0.0.0/8``, ``::1`` or ``localhost`` (REDIR-2)."""
+    if host in ("localhost", "::1"):
+        return True
+    octets = host.split(".")
+    return (
+        len(octets) == 4
+        and octets[0] == "127"
+        and all(re.fullmatch(r"0|[1-9]\d{0,2}", octet) is not None and int(octet) < 256 for octet in octets)
+    )
 
 
 def _is_public_4(ip: ipaddress.IPv4Address) -> bool:

@@ -11,13 +11,13 @@ rule for its own routes and tools:
 'https://sentry.io'
 """
 
-import ipaddress
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..errors import ForbiddenRegion
+from .addresses import is_loopback
 
 _ROOT = re.compile(r"(https?)://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?::([1-9][0-9]{0,4}))?/?")
 _PORTS = {"http": 80, "https": 443}
@@ -95,8 +95,8 @@ class Regions:
         if not self.insecure_http:
             return set()
         hosts = {_bare(self.host, "http")}
-        if _is_loopback(_name(self.host)):
-            hosts |= {_bare(domain, "http") for domain in self.domains if _is_loopback(_name(domain))}
+        if is_loopback(_name(self.host)):
+            hosts |= {_bare(domain, "http") for domain in self.domains if is_loopback(_name(domain))}
         return hosts
 
 
@@ -123,12 +123,3 @@ def _bare(host: str, scheme: str) -> str:
 
 def _is_saas(host: str) -> bool:
     return host == _SAAS or host.endswith(f".{_SAAS}")
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

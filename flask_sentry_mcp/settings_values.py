@@ -1,0 +1,162 @@
+"""How values of settings are read: each function returns the value, or raises ValueError with the rest of a sentence.
+
+The sentence is about the key, so it begins with a verb: ``must be true or false``. It never quotes a value, which may
+be a secret. A value is native or, as it is in the environment, text.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from .security.addresses import is_loopback
+
+SAMPLES = frozenset({"change-me", "changeme", "secret", "dev", "replace-with-32-random-characters"})
+VaultKeys = tuple[tuple[str, bytes], ...]
+
+
+def text(value: object) -> str:
+    """Text that says something, without the blanks around it."""
+    if not isinstance(value, str):
+        raise ValueError("must be text")
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value.strip()
+
+
+def flag(value: object) -> bool:
+    """True or false, in any of the usual words."""
+    if isinstance(value, bool):
+        return value
+    known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if isinstance(value, str) and value.strip().lower() in known:
+        return known[value.strip().lower()]
+    raise ValueError("must be true or false")
+
+
+def whole(low: int, high: int) -> Callable[[object], int]:
+    """A whole number from *low* to *high*."""
+
+    def read(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(r"\s*\d{1,12}\s*", value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return value
+
+    return read
+
+
+def words(value: object) -> tuple[str, ...]:
+    """A list of words; as text, separated by blanks or commas."""
+    parts = re.split(r"[\s,]+", value) if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(part, str) for part in parts):
+        raise ValueError("must be a list of words")
+    return tuple(part for part in parts if part)
+
+
+def secret(value: object) -> str:
+    """32 random characters or more (CFG-1)."""
+    given = text(value)
+    if given.lower() in SAMPLES or len(set(given)) < 8:
+        raise ValueError("is a sample value; make a random one")
+    if len(given) < 32:
+        raise ValueError("must have at least 32 random characters")
+    return given
+
+
+def secrets(value: object) -> tuple[str, ...]:
+    """A list of them."""
+    return tuple(secret(one) for one in words(value))
+
+
+def rate(value: object) -> str:
+    """A rule of flask-limiter's, or ``""`` for none."""
+    given = text(value)
+    if given.lower() == "off":
+        return ""
+    if not re.fullmatch(r"[1-9]\d{0,8}/(second|minute|hour|day)", given):
+        raise ValueError("must look like 60/minute (second, minute, hour or day), or be off")
+    return given
+
+
+def host(value: object) -> str:
+    """The name of a host, with a port if it needs one."""
+    given = text(value)
+    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?", given) or ".." in given:
+        raise ValueError("must hold host names in lower case, like sentry.io, without scheme or path")
+    return given
+
+
+def hosts(value: object) -> tuple[str, ...]:
+    """A list of them."""
+    return tuple(host(one) for one in words(value))
+
+
+def path(value: object) -> str:
+    """A path below the public URL."""
+    given = text(value)
+    if not re.fullmatch(r"(?:/[A-Za-z0-9_-]+)+", given):
+        raise ValueError("must be a path like /mcp, without a slash at its end")
+    return given
+
+
+def public_url(value: object) -> str:
+    """An issuer (RFC 8414 section 2): compared by clients character by character, so it has one spelling only."""
+    given = text(value)
+    if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*", given) or re.search(
+        r"/\.{1,2}(/|$)", given
+    ):
+        raise ValueError(
+            "must be an absolute URL in lower case like https://app.example or https://app.example/sentry, "
+            "without user, query, fragment or a slash at its end"
+        )
+    parts = urlsplit(given)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("must be https (plain http is for loopback addresses only)")
+    if parts.port == {"https": 443, "http": 80}[parts.scheme]:
+        raise ValueError("must not write out the default port")
+    return given
+
+
+def vault_keys(value: object) -> VaultKeys:
+    """Keys, newest last. As text: ``2026a:<base64>,2026b:<base64>``."""
+    pairs = [one.partition(":")[::2] for one in words(value)] if isinstance(value, str) else value
+    if not isinstance(pairs, list | tuple) or not pairs:
+        raise ValueError("must list at least one key as name:base64")
+    keys = tuple(_vault_key(pair) for pair in pairs)
+    if len({kid for kid, _ in keys}) != len(keys):
+        raise ValueError("names a key twice")
+    return keys
+
+
+def _vault_key(pair: object) -> tuple[str, bytes]:
+    if not isinstance(pair, list | tuple) or len(pair) != 2 or not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", str(pair[0])):
+        raise ValueError("must list keys as name:base64, with names of letters and digits")
+    name, key = pair
+    if isinstance(key, str):
+        try:
+            key = base64.b64decode(key.replace("-", "+").replace("_", "/") + "=" * (-len(key) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            raise ValueError("holds a key that is not base64") from None
+    if not isinstance(key, bytes) or len(key) < 32 or len(set(key)) < 8:
+        raise ValueError("holds a key of fewer than 32 random bytes")
+    return str(name), key
+
+
+def choice(*options: str) -> Callable[[object], str]:
+    """One of *options*."""
+
+    def read(value: object) -> str:
+        if value not in options:
+            raise ValueError(f"must be one of {', '.join(options)}")
+        return str(value)
+
+    return read
+
+
+def optional(read: Callable[[object], Any]) -> Callable[[object], Any]:
+    """What *read* reads, or None for nothing."""
+    return lambda value: None if value is None or value == "" else read(value)
