@@ -24,7 +24,7 @@ from ..errors import InsufficientScope, OAuthError, SealBroken, SentryMCPError, 
 from ..sentry.client import SentryClient, TokenSource
 from ..skills import offered, scopes_of
 from . import direct
-from .grants import ACCESS, GRANT, change, end_if_over, look_up, suspect
+from .grants import ACCESS, GRANT, change, end_if_over, is_of_our_sentry, look_up, suspect
 from .issuing import without_lost_answers
 from .membership import Memberships, verify
 from .metadata import PROTECTED_RESOURCE, scopes_supported
@@ -119,7 +119,7 @@ class Admissions(BearerTokenValidator):  # type: ignore[misc]  # Authlib is not 
     def validate_token(self, token: Admission | None, scopes: Any, request: Presented) -> None:
         """Alive, and for this address (RES-4). What the token may do there is decided per tool, by skills."""
         if token is None:
-            raise _invalid("unknown, or revoked")
+            raise _invalid("unknown, revoked, or of another Sentry")
         if token.valid_until <= clock.now():
             reason = end_if_over(self._provider, token.grant)
             raise _invalid(reason or "expired")
@@ -140,7 +140,7 @@ class Admissions(BearerTokenValidator):  # type: ignore[misc]  # Authlib is not 
             return replace(kept, stamp=stamp)
         grant = Grant.from_dict(json.loads(record.value))
         access = grant.access_token(hash)
-        if access is None:
+        if access is None or not is_of_our_sentry(self._provider, grant):
             return None
         self._note_use(grant, access)
         return _admission(self._provider, stamp, record.version, grant, access)

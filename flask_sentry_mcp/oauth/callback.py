@@ -114,7 +114,7 @@ def _put_grant(provider: Provider, approved: Approved, pair: upstream.TokenPair,
     _make_room(provider, user_id, approved.request.client.client_id)
     settings, now, id = provider.settings, clock.now(), secrets.token_urlsafe(16)
     data_key, client = provider.vault.new_data_key(), approved.request.client
-    kept = Secrets(pair.access_token, pair.refresh_token, pair.name, pair.email)
+    kept = Secrets(settings.upstream_url, pair.access_token, pair.refresh_token, pair.name, pair.email)
     grant = Grant(
         id=id,
         client=client,
@@ -128,6 +128,7 @@ def _put_grant(provider: Provider, approved: Approved, pair: upstream.TokenPair,
         ends_at=now + settings.grant_max_ttl_s,
         upstream=Upstream(
             sealed=seal(data_key, id, client.client_id, user_id, kept),
+            url=kept.url,
             version=1,
             issued_at=now,
             expires_at=pair.expires_at,

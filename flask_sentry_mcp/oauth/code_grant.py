@@ -18,7 +18,7 @@ from .. import clock, signals
 from ..errors import OAuthError, SealBroken
 from .authlib_views import ClientView, CodeView
 from .client_authentication import BASIC, NONE, POST
-from .grants import CODE, Held, end, forget, new_token, read, suspect, swap, token_hash
+from .grants import CODE, Held, end, forget, is_of_our_sentry, new_token, read, suspect, swap, token_hash
 from .issuing import Issue, announce, with_first_tokens
 from .provider import Provider
 from .records import Code, Grant
@@ -108,9 +108,10 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is not
             self._replayed(view)
 
     def authenticate_user(self, authorization_code: CodeView) -> Held | None:
-        """The grant that the code is for, unless it has ended meanwhile."""
+        """The grant that the code is for, unless it has ended meanwhile or is of another Sentry."""
         held = read(self.provider, authorization_code.code.grant_id)
-        return held if held and not held.grant.is_ended else None
+        is_good = held and not held.grant.is_ended and is_of_our_sentry(self.provider, held.grant)
+        return held if is_good else None
 
     def save_token(self, token: dict[str, Any]) -> None:
         """Put the first tokens into the grant, by one swap (STORE-2)."""

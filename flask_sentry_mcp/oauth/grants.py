@@ -149,11 +149,19 @@ def end_if_over(provider: Provider, grant: Grant) -> str | None:
     return reason
 
 
+def is_of_our_sentry(provider: Provider, grant: Grant) -> bool:
+    """Whether the Sentry that issued what *grant* keeps is the one of the settings. To no other may it ever be sent.
+
+    Such a grant is refused, not ended: with its own Sentry back in the settings it is good again.
+    """
+    return grant.upstream is None or grant.upstream.url == provider.settings.upstream_url
+
+
 def of_user(provider: Provider, user_id: str) -> Iterator[Grant]:
-    """The live grants of one person."""
+    """The live grants of one person at our Sentry."""
     for record in provider.store.find(GRANT, owner=user_id):
         grant = Grant.from_dict(json.loads(record.value))
-        if not grant.is_ended:
+        if not grant.is_ended and is_of_our_sentry(provider, grant):
             yield grant
 
 

@@ -167,11 +167,12 @@ class Superseded:
 class Upstream:
     """Sentry's token pair of one grant, sealed, and what must be known without opening it.
 
-    ``version`` grows with every refresh at Sentry. ``expires_at`` None: never. ``lease_until``: somebody is refreshing.
-    ``retry_at``: Sentry could not be asked; not before then, unless it must be.
+    ``url`` is the Sentry that issued them. ``version`` grows with every refresh there. ``expires_at`` None: never.
+    ``lease_until``: somebody is refreshing. ``retry_at``: Sentry could not be asked; not before then, unless need be.
     """
 
     sealed: str = field(repr=False)
+    url: str
     version: int
     issued_at: float
     expires_at: float | None

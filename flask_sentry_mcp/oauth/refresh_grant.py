@@ -16,7 +16,7 @@ from ..errors import OAuthError, SealBroken, SignInEnded, UpstreamError
 from .authlib_views import TokenView
 from .client_authentication import BASIC, NONE, POST
 from .code_grant import PER_GRANT
-from .grants import REFRESH, Held, Presented, contended, end, end_if_over, present, suspect, swap
+from .grants import REFRESH, Held, Presented, contended, end, end_if_over, is_of_our_sentry, present, suspect, swap
 from .issuing import Issue, Standing, announce, standing_of, tip_of, with_access, with_rotation
 from .provider import Provider
 from .renewal import renewed
@@ -135,6 +135,8 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib is not t
         reason = end_if_over(self.provider, grant)
         if reason:
             raise OAuthError("invalid_grant", _ENDED.get(reason, "The sign-in has ended. Authorize again."), reason)
+        if not is_of_our_sentry(self.provider, grant):
+            raise OAuthError("invalid_grant", "The sign-in is of another Sentry server. Authorize again.")
         resource = resource_of(self.provider, self.request, grant.resource)
         standing = standing_of(self.provider.settings, grant, presented)
         if standing is Standing.REUSED:

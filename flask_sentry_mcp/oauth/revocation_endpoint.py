@@ -10,7 +10,7 @@ from ..errors import OAuthError, SealBroken
 from . import upstream
 from .authlib_views import ClientView, TokenView
 from .client_authentication import BASIC, NONE, POST
-from .grants import ACCESS, REFRESH, Presented, change, end, present, suspect
+from .grants import ACCESS, REFRESH, Presented, change, end, is_of_our_sentry, present, suspect
 from .issuing import tip_of
 from .provider import Provider
 from .records import Grant
@@ -72,9 +72,9 @@ def _without(grant: Grant, hash: str) -> Grant | None:
 
 
 def _upstream_token(provider: Provider, presented: Presented) -> str | None:
-    """Sentry's token, which the presented one still opens, so that Sentry can forget it too (REV-4)."""
+    """Our Sentry's token, which the presented one still opens, so that Sentry can forget it too (REV-4)."""
     grant = presented.held.grant
-    if grant.is_ended:
+    if grant.is_ended or not is_of_our_sentry(provider, grant):
         return None
     try:
         tip = tip_of(provider, grant, presented)

@@ -14,8 +14,12 @@ from .records import Grant
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The part of a grant that nobody may read without one of its tokens. ``refresh_token`` None: Sentry gave none."""
+    """The part of a grant that nobody may read without one of its tokens. ``refresh_token`` None: Sentry gave none.
 
+    ``url`` is the Sentry that issued the tokens: sealed with them, so that the record cannot name another.
+    """
+
+    url: str
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     name: str = field(repr=False, default="")
@@ -29,11 +33,14 @@ def seal(data_key: bytes, grant_id: str, client_id: str, user_id: str, secrets: 
 
 
 def open_sealed(data_key: bytes, grant: Grant) -> Secrets:
-    """The secrets of *grant*. Raises: SealBroken, also when the grant has none any more."""
+    """The secrets of *grant*. Raises: SealBroken, also when it has none any more or names another Sentry than they."""
     if grant.upstream is None:
         raise SealBroken("the grant keeps no secrets")
     aad = grant_aad(grant.id, grant.client.client_id, grant.user_id)
-    return Secrets(**json.loads(Vault.open(data_key, _bytes(grant.upstream.sealed), aad)))
+    secrets = Secrets(**json.loads(Vault.open(data_key, _bytes(grant.upstream.sealed), aad)))
+    if secrets.url != grant.upstream.url:
+        raise SealBroken("the tokens are of another Sentry")
+    return secrets
 
 
 def pack(wrapped: Wrapped) -> str:

@@ -97,7 +97,7 @@ def test_a_token_without_our_key_opens_nothing(flow: Flow) -> None:
 
 
 def test_sealed_secrets_cannot_be_moved_to_another_grant(flow: Flow) -> None:
-    """STO-3, STO-4: bound to grant, client and user."""
+    """STO-3, STO-4: bound to grant, client and user, and to the Sentry that issued them."""
     mira, jonas = flow.sign_in(), flow.sign_in(user="jonas")
     here, there = flow.grant(mira["refresh_token"]), flow.grant(jonas["refresh_token"])
     key = flow.provider.vault.unwrap(REFRESH, here.id, mira["refresh_token"], unpack(here.refresh_key))
@@ -108,6 +108,7 @@ def test_sealed_secrets_cannot_be_moved_to_another_grant(flow: Flow) -> None:
         replace(here, id=there.id),
         replace(here, user_id=there.user_id),
         replace(here, client=replace(here.client, client_id="mcpc_other")),
+        replace(here, upstream=here.upstream and replace(here.upstream, url="https://evil.example")),
     ):
         with pytest.raises(SealBroken):
             open_sealed(key, moved)
