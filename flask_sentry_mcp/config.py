@@ -5,7 +5,6 @@ reads all rows, checks them, and tells every mistake at once.
 """
 
 import difflib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 from . import settings_values as read
 from .errors import ConfigurationError
-from .security.addresses import is_loopback
+from .security.addresses import is_of_closed_network
 from .settings_values import VaultKeys
 
 PREFIX = "SENTRY_MCP_"
@@ -259,13 +258,8 @@ def _contradictions(values: Mapping[str, Any]) -> list[str]:
     """Values that are fine alone and wrong together."""
     mistakes = []
     name = values["host"].rpartition(":")[0] or values["host"]
-    if values["insecure_http"] and "." in name and not _is_closed_network(name):
+    if values["insecure_http"] and not is_of_closed_network(name):
         mistakes.append("SENTRY_MCP_INSECURE_HTTP must not be used with a public SENTRY_HOST.")
     if values["refresh_idle_ttl_s"] > values["grant_max_ttl_s"]:
         mistakes.append("SENTRY_MCP_REFRESH_IDLE_TTL must not exceed SENTRY_MCP_GRANT_MAX_TTL.")
     return mistakes
-
-
-def _is_closed_network(host: str) -> bool:
-    private = re.fullmatch(r"10\..*|192\.168\..*|172\.(1[6-9]|2\d|3[01])\..*", host) is not None
-    return private or is_loopback(host) or host.endswith((".internal", ".local", ".lan", ".localhost", ".test"))

@@ -176,7 +176,7 @@ def test_a_host_is_only_a_host(host: str) -> None:
     assert told.startswith("SENTRY_HOST must")
 
 
-@pytest.mark.parametrize("host", ["sentry.io", "sentry.mycompany.com", "8.8.8.8"])
+@pytest.mark.parametrize("host", ["sentry.io", "sentry.mycompany.com", "8.8.8.8", "10.evil.example"])
 def test_plain_http_is_refused_for_a_public_host(host: str) -> None:
     assert mistakes(SENTRY_HOST=host, SENTRY_MCP_INSECURE_HTTP=True) == (
         "SENTRY_MCP_INSECURE_HTTP must not be used with a public SENTRY_HOST.",

@@ -1,4 +1,4 @@
-"""What an address is: public, so that a stranger's URL may lead us there (CIMD-3), or of this machine (REDIR-2)."""
+"""What an address is: public, so that a stranger's URL may lead us there (CIMD-3), or anything but."""
 
 import ipaddress
 import re
@@ -15,6 +15,12 @@ _REFUSED_6 = tuple(
     )
 )
 _REFUSED_4 = tuple(ipaddress.ip_network(network) for network in ("192.0.0.0/24", "192.88.99.0/24"))
+_PRIVATE = tuple(
+    ipaddress.ip_network(network)
+    for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+)
+_CLOSED_SUFFIXES = (".internal", ".lan", ".local", ".localhost", ".test")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
@@ -50,6 +56,23 @@ def is_loopback(host: str) -> bool:
         and octets[0] == "127"
         and all(re.fullmatch(r"0|[1-9]\d{0,2}", octet) is not None and int(octet) < 256 for octet in octets)
     )
+
+
+def is_of_closed_network(host: str) -> bool:
+    """Whether *host* (no port, no brackets) leads nowhere but into a closed network, whoever answers for its name.
+
+    That is a private address (RFC 1918, RFC 4193), one of this machine, a name under a suffix that nobody can buy, or a
+    single label. A single number is an address to most programs, so it is none of these.
+
+    >>> is_of_closed_network("10.2.3.4"), is_of_closed_network("sentry"), is_of_closed_network("10.evil.example")
+    (True, True, False)
+    """
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        is_label = "." not in host and ":" not in host and not _NUMBER.fullmatch(host)
+        return is_label or host.endswith(_CLOSED_SUFFIXES)
+    return any(ip in network for network in _PRIVATE)
 
 
 def _is_public_4(ip: ipaddress.IPv4Address) -> bool:
