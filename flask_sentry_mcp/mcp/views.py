@@ -6,10 +6,10 @@ grant; and only then is anything parsed.
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Blueprint, Response, copy_current_request_context, request
+from flask import Blueprint, Response, copy_current_request_context, g, request
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
@@ -44,7 +44,7 @@ _ZERO = re.compile(r"q=0(?:\.0{0,3})?")
 
 def mcp_blueprint(endpoint: Endpoint) -> Blueprint:
     """The blueprint that serves *endpoint*. Register it under the path of the public URL."""
-    door = _Door(Server(endpoint, copy_current_request_context))
+    door = _Door(Server(endpoint, _carried))
     blueprint = Blueprint("sentry_mcp", __name__)
     root = endpoint.settings.resource_path
     for path in (root, f"{root}/<organization>", f"{root}/<organization>/<project>"):
@@ -58,6 +58,22 @@ def mcp_blueprint(endpoint: Endpoint) -> Blueprint:
             provide_automatic_options=False,
         )
     return blueprint
+
+
+def _carried(work: Callable[[], None]) -> Callable[[], None]:
+    """*work* for another thread, with the request at hand and what the host has put on ``g`` so far.
+
+    Its context is a copy, for the work may outlive its request: it has its own ``g``, and is torn down when it ends.
+    """
+    found = {name: g.get(name) for name in g}
+
+    @copy_current_request_context
+    def inside() -> None:
+        for name, value in found.items():
+            setattr(g, name, value)
+        work()
+
+    return inside
 
 
 class _Message(Response):
