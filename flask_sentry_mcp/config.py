@@ -73,7 +73,7 @@ class Settings:
     )
     store: str = _row(
         "SENTRY_MCP_STORE",
-        read.text,
+        read.store,
         "Where grants are kept: sqlite:///file (relative to the instance folder), postgresql+psycopg://..., "
         "redis://..., or memory:// for tests.",
         "sqlite:///sentry_mcp.sqlite",
@@ -104,7 +104,7 @@ class Settings:
     )
     private_schemes: tuple[str, ...] = _row(
         "SENTRY_MCP_PRIVATE_SCHEMES",
-        read.words,
+        read.private_schemes,
         "Redirect schemes of desktop programs that we accept besides https and loopback.",
         ("cursor", "vscode", "vscode-insiders", "windsurf", "warp", "raycast", "zed"),
     )
@@ -141,7 +141,7 @@ class Settings:
     )
     limits_storage: str | None = _row(
         "SENTRY_MCP_LIMITS_STORAGE",
-        read.optional(read.text),
+        read.optional(read.counters),
         "Where rate limits are counted, as flask-limiter writes it. Default: the store if it is Redis, else memory.",
         None,
         secret=True,
@@ -163,7 +163,7 @@ class Settings:
     )
     allowed_origins: tuple[str, ...] = _row(
         "SENTRY_MCP_ALLOWED_ORIGINS",
-        read.words,
+        read.origins,
         "Origins of web pages that may call the MCP endpoint besides our own, as in https://chat.example.",
         (),
     )
@@ -215,8 +215,7 @@ def load(mapping: Mapping[str, Any]) -> Settings:
     mistakes: list[str] = []
     values = {row.name: _read(row, mapping, mistakes) for row in rows()}
     mistakes += _misspelt(mapping)
-    if not mistakes:
-        mistakes += _contradictions(values)
+    mistakes += _contradictions(values)
     if mistakes:
         raise ConfigurationError(mistakes)
     return Settings(**values)
@@ -255,11 +254,11 @@ def _misspelt(mapping: Mapping[str, Any]) -> list[str]:
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:
-    """Values that are fine alone and wrong together."""
+    """Values that are fine alone and wrong together; those that could not be read are None."""
     mistakes = []
-    name = values["host"].rpartition(":")[0] or values["host"]
-    if values["insecure_http"] and not is_of_closed_network(name):
+    host, idle_s, longest_s = values["host"], values["refresh_idle_ttl_s"], values["grant_max_ttl_s"]
+    if values["insecure_http"] and host and not is_of_closed_network(host.partition(":")[0]):
         mistakes.append("SENTRY_MCP_INSECURE_HTTP must not be used with a public SENTRY_HOST.")
-    if values["refresh_idle_ttl_s"] > values["grant_max_ttl_s"]:
+    if idle_s and longest_s and idle_s > longest_s:
         mistakes.append("SENTRY_MCP_REFRESH_IDLE_TTL must not exceed SENTRY_MCP_GRANT_MAX_TTL.")
     return mistakes

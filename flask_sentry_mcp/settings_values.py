@@ -8,10 +8,28 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
+from importlib.util import find_spec
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from urllib.parse import urlsplit
 
+from limits.storage import SCHEMES
+
 from .security.addresses import is_loopback
+from .security.schemes import may_be_private
+from .store.opening import check_address
+
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_COUNTERS = {
+    "memory": "",
+    "memcached": "pymemcache",
+    "mongodb": "pymongo",
+    "redis": "redis",
+    "rediss": "redis",
+    "valkey": "valkey",
+    "valkeys": "valkey",
+}
+"""Where limits may be counted, by the first word of the scheme, and the package that it needs."""
 
 SAMPLES = frozenset({"change-me", "changeme", "secret", "dev", "replace-with-32-random-characters"})
 VaultKeys = tuple[tuple[str, bytes], ...]
@@ -23,6 +41,8 @@ def text(value: object) -> str:
         raise ValueError("must be text")
     if not value.strip():
         raise ValueError("must not be empty")
+    if not value.strip().isprintable():
+        raise ValueError("must not hold control characters")
     return value.strip()
 
 
@@ -85,8 +105,11 @@ def rate(value: object) -> str:
 def host(value: object) -> str:
     """The name of a host, with a port if it needs one."""
     given = text(value)
-    if not re.fullmatch(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?", given) or ".." in given:
-        raise ValueError("must hold host names in lower case, like sentry.io, without scheme or path")
+    name, colon, port = given.partition(":")
+    if not _is_host_name(name) or (colon and not _is_port(port)):
+        raise ValueError(
+            "must hold host names in lower case, like sentry.io, without scheme or path; a port is a number up to 65535"
+        )
     return given
 
 
@@ -95,20 +118,71 @@ def hosts(value: object) -> tuple[str, ...]:
     return tuple(host(one) for one in words(value))
 
 
+def _is_host_name(name: str) -> bool:
+    """A name, or an IPv4 address in its usual form; what else ends in a number is an address to some programs only."""
+    last = name.rpartition(".")[2]
+    if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last):
+        return _is_address(IPv4Address, name)
+    return len(name) <= 253 and all(_LABEL.fullmatch(label) for label in name.split("."))
+
+
+def _is_address(kind: type[IPv4Address | IPv6Address], text: str) -> bool:
+    try:
+        kind(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_port(text: str) -> bool:
+    return re.fullmatch(r"[1-9][0-9]{0,4}", text) is not None and int(text) <= 65535
+
+
+def _is_authority(text: str) -> bool:
+    """A host or an IPv6 address in brackets, either with a port if need be."""
+    found = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([^:\[\]]*))(?::(.*))?", text)
+    if found is None or (found[3] is not None and not _is_port(found[3])):
+        return False
+    return _is_address(IPv6Address, found[1]) if found[1] else _is_host_name(found[2])
+
+
+def origins(value: object) -> tuple[str, ...]:
+    """A list of origins, each as a browser writes it (RFC 6454 section 6.2)."""
+    found = words(value)
+    for one in found:
+        scheme, _, authority = one.partition("://")
+        is_default = (scheme, authority.rpartition(":")[2]) in (("https", "443"), ("http", "80"))
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*", scheme) or not _is_authority(authority) or is_default:
+            raise ValueError(
+                "must list origins like https://chat.example, in lower case, without the default port, a path or a "
+                "slash at the end"
+            )
+    return found
+
+
+def private_schemes(value: object) -> tuple[str, ...]:
+    """A list of schemes that programs may have for their own (REDIR-1)."""
+    found = words(value)
+    if not all(re.fullmatch(r"[a-z][a-z0-9+.-]*", one) and may_be_private(one) for one in found):
+        raise ValueError("must list schemes of programs like cursor, in lower case, and none that browsers know")
+    return found
+
+
 def path(value: object) -> str:
     """A path below the public URL."""
     given = text(value)
     if not re.fullmatch(r"(?:/[A-Za-z0-9_-]+)+", given):
         raise ValueError("must be a path like /mcp, without a slash at its end")
+    if f"{given}/".startswith("/oauth/"):
+        raise ValueError("must not be /oauth or below it, where the sign-in is")
     return given
 
 
 def public_url(value: object) -> str:
     """An issuer (RFC 8414 section 2): compared by clients character by character, so it has one spelling only."""
     given = text(value)
-    if not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~-]+)*", given) or re.search(
-        r"/\.{1,2}(/|$)", given
-    ):
+    found = re.fullmatch(r"(https?)://([^/]*)((?:/[A-Za-z0-9._~-]+)*)", given)
+    if found is None or not _is_authority(found[2]) or re.search(r"/\.{1,2}(/|$)", found[3]):
         raise ValueError(
             "must be an absolute URL in lower case like https://app.example or https://app.example/sentry, "
             "without user, query, fragment or a slash at its end"
@@ -118,6 +192,28 @@ def public_url(value: object) -> str:
         raise ValueError("must be https (plain http is for loopback addresses only)")
     if parts.port == {"https": 443, "http": 80}[parts.scheme]:
         raise ValueError("must not write out the default port")
+    return given
+
+
+def store(value: object) -> str:
+    """The address of a store."""
+    given = text(value)
+    check_address(given)
+    return given
+
+
+def counters(value: object) -> str:
+    """An address where flask-limiter can count, with the package that it needs at hand."""
+    given = text(value)
+    scheme = given.partition(":")[0]
+    driver = _COUNTERS.get(scheme.partition("+")[0])
+    if driver is None or scheme not in SCHEMES:
+        raise ValueError("must be memory://, redis://host:6379 or another address that flask-limiter knows")
+    if driver and find_spec(driver) is None:
+        raise ValueError(f"needs the package {driver}, which is not installed")
+    place = r"(?:\[[^]/?#]*\]|[^:/?#,]*)(?::[0-9]{1,5})?"
+    if not re.fullmatch(rf"[^:]+://(?:[^/?#]*@)?{place}(?:,{place})*(?:[/?#].*)?", given):
+        raise ValueError("must name its host and port as in redis://host:6379")
     return given
 
 

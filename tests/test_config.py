@@ -108,6 +108,11 @@ def test_sample_values_are_refused(value: str) -> None:
         "https://mcp.acme.example#",
         "https://mcp.acme.example/a/../b",
         "https://mcp.acme.example//a",
+        "https://mcp.acme.example:99999",
+        "https://mcp.acme.example:",
+        "https://[::1",
+        "https://a..b",
+        "https://",
         "http://mcp.acme.example",
         "http://127.0.0.1:80",
         "ftp://mcp.acme.example",
@@ -169,7 +174,25 @@ def test_the_settings_of_sentrys_own_sdk_are_left_alone() -> None:
     assert config.load(GOOD | others).host == "sentry.io"
 
 
-@pytest.mark.parametrize("host", ["https://sentry.io", "sentry.io/", "Sentry.io", "a..b", "u@sentry.io", "sentry.io:x"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://sentry.io",
+        "sentry.io/",
+        "Sentry.io",
+        "a..b",
+        "u@sentry.io",
+        "sentry.io:x",
+        "sentry.io:",
+        "sentry.io:0",
+        "sentry.io:99999",
+        "x" * 1000,
+        "-sentry.io",
+        "3627732462",
+        "10.1",
+        "256.1.1.1",
+    ],
+)
 def test_a_host_is_only_a_host(host: str) -> None:
     (told,) = mistakes(SENTRY_HOST=host)
 
@@ -208,3 +231,80 @@ def test_every_row_says_what_it_is_for() -> None:
     for row in config.rows():
         assert row.metadata["doc"].endswith("."), row.name
         assert row.metadata["key"].startswith(("SENTRY_", "COOKIE_")), row.name
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("SENTRY_MCP_ALLOWED_ORIGINS", "*"),
+        ("SENTRY_MCP_ALLOWED_ORIGINS", "https://chat.example/"),
+        ("SENTRY_MCP_ALLOWED_ORIGINS", "https://Chat.example"),
+        ("SENTRY_MCP_ALLOWED_ORIGINS", "https://chat.example:443"),
+        ("SENTRY_MCP_ALLOWED_ORIGINS", "//"),
+        ("SENTRY_MCP_ALLOWED_ORIGINS", "chat.example"),
+        ("SENTRY_MCP_PRIVATE_SCHEMES", "javascript"),
+        ("SENTRY_MCP_PRIVATE_SCHEMES", "http"),
+        ("SENTRY_MCP_PRIVATE_SCHEMES", "Cursor"),
+        ("SENTRY_MCP_PRIVATE_SCHEMES", "cursor://"),
+        ("SENTRY_MCP_PRIVATE_SCHEMES", "//"),
+        ("SENTRY_MCP_RESOURCE_PATH", "/oauth"),
+        ("SENTRY_MCP_RESOURCE_PATH", "/oauth/token"),
+        ("SENTRY_MCP_STORE", "mysql://h/db"),
+        ("SENTRY_MCP_STORE", "sqlite:///a\x00b"),
+        ("SENTRY_MCP_STORE", "sqlite://"),
+        ("SENTRY_MCP_STORE", "postgresql+psycopg://h:port/db"),
+        ("SENTRY_MCP_LIMITS_STORAGE", "foo"),
+        ("SENTRY_MCP_LIMITS_STORAGE", "redis://h:port"),
+        ("SENTRY_MCP_LIMITS_STORAGE", "async+memory://"),
+        ("SENTRY_MCP_LIMITS_STORAGE", "redis+nonsense://h"),
+        ("SENTRY_MCP_LIMITS_STORAGE", "redis://h\n:1"),
+    ],
+)
+def test_what_could_never_work_is_told_at_start(key: str, value: str) -> None:
+    """B16, and beside any other mistake."""
+    told = mistakes(**{key: value, "SENTRY_MCP_CODE_TTL": "soon"})
+
+    assert {mistake.split()[0] for mistake in told} == {key, "SENTRY_MCP_CODE_TTL"}
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("SENTRY_MCP_ALLOWED_ORIGINS", "https://chat.example http://localhost:3000 vscode-webview://abc123"),
+        ("SENTRY_MCP_PRIVATE_SCHEMES", "cursor com.example.app"),
+        ("SENTRY_MCP_RESOURCE_PATH", "/oauthless/mcp"),
+        ("SENTRY_MCP_STORE", "postgresql+psycopg://me:p%40ss@[::1]:5432/db?sslmode=require"),
+        ("SENTRY_MCP_LIMITS_STORAGE", "redis://:p@my_Host:6379/1"),
+        ("SENTRY_MCP_LIMITS_STORAGE", "redis+cluster://a:7000,b:7001"),
+        ("SENTRY_MCP_LIMITS_STORAGE", "redis+unix:///run/redis.sock"),
+        ("SENTRY_MCP_PUBLIC_URL", "http://[::1]:5000"),
+    ],
+)
+def test_what_works_is_let_through(key: str, value: str) -> None:
+    config.load(GOOD | {key: value})
+
+
+def test_a_driver_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flask_sentry_mcp.settings_values.find_spec", lambda _: None)
+
+    (told,) = mistakes(SENTRY_MCP_LIMITS_STORAGE="redis://host")
+
+    assert told == "SENTRY_MCP_LIMITS_STORAGE needs the package redis, which is not installed."
+
+
+def test_contradictions_are_told_beside_other_mistakes() -> None:
+    told = mistakes(
+        SENTRY_MCP_CODE_TTL="soon",
+        SENTRY_MCP_INSECURE_HTTP=True,
+        SENTRY_MCP_REFRESH_IDLE_TTL=7200,
+        SENTRY_MCP_GRANT_MAX_TTL=3600,
+    )
+
+    assert len(told) == 3
+
+
+def test_a_contradiction_with_what_cannot_be_read_is_not_told() -> None:
+    told = mistakes(SENTRY_HOST="Sentry.io", SENTRY_MCP_INSECURE_HTTP=True, SENTRY_MCP_GRANT_MAX_TTL="long")
+
+    assert [mistake.split()[0] for mistake in told] == ["SENTRY_HOST", "SENTRY_MCP_GRANT_MAX_TTL"]

@@ -19,7 +19,7 @@ ARROWS: dict[str, set[str]] = {
     "signals": set(),
     "skills": set(),
     "config": {"settings_values", "security.addresses"},
-    "settings_values": {"security.addresses"},
+    "settings_values": {"security.addresses", "security.schemes", "store.opening"},
     "store": set(),
     "security": {"store"},
     "render": {"security.untrusted", "security.shapes"},

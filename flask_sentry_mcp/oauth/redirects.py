@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
 from ..security.addresses import is_loopback
+from ..security.schemes import may_be_private
 
 if TYPE_CHECKING:
     from .records import AuthorizationRequest
@@ -22,33 +23,6 @@ _BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?://([^/?]*))?([^?]*)(?:\?(.*))?")
 _AUTHORITY = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?")
 _ANSWER_NAMES = frozenset({"code", "state", "iss", "error", "error_description"})
-_NEVER = frozenset(
-    [
-        "javascript",
-        "data",
-        "vbscript",
-        "file",
-        "mailto",
-        "blob",
-        "about",
-        "filesystem",
-        "view-source",
-        "ftp",
-        "ws",
-        "wss",
-        "intent",
-        "content",
-        "jar",
-        "chrome",
-        "chrome-extension",
-        "moz-extension",
-        "resource",
-        "tel",
-        "sms",
-        "http",
-        "https",
-    ]
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +106,7 @@ def answer_url(redirect_uri: str, state: str | None, issuer: str, **params: str)
 
 
 def _is_private_scheme(scheme: str, listed: Collection[str]) -> bool:
-    if scheme in _NEVER or scheme.startswith("ms-"):
-        return False
-    return "." in scheme or scheme in {one.lower() for one in listed}
+    return may_be_private(scheme) and ("." in scheme or scheme in listed)
 
 
 def _has_dot_segment(path: str) -> bool:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 KEY = "SENTRY_MCP_STORE"
 FORMS = "memory://, sqlite:///file, postgresql+psycopg://..., redis://... or rediss://..."
+_REDIS, _SQLITE, _POSTGRESQL = ("redis", "rediss"), ("sqlite", "sqlite+pysqlite"), ("postgresql", "postgresql+psycopg")
+_IN_MEMORY = "is a SQLite database in memory, which no two connections share; use memory:// or a file"
 OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
 log = logging.getLogger(__name__)
 
@@ -46,27 +48,39 @@ def open_store(
         return _on_engine(engine, ours=False)
     if redis is not None:
         return _on_redis(redis, ours=False)
+    try:
+        check_address(url)
+    except ValueError as error:
+        raise _mistake(f"{error}.") from None
     scheme = url.partition(":")[0]
     if scheme == "memory":
         return _memory()
-    if scheme in ("redis", "rediss"):
+    if scheme in _REDIS:
         return _on_redis(_redis_client(url), ours=True)
-    if scheme in ("sqlite", "sqlite+pysqlite"):
-        return _on_engine(_sqlite_engine(_parsed(url), instance_path), ours=True)
-    if scheme in ("postgresql", "postgresql+psycopg"):
-        return _on_engine(_postgresql_engine(_parsed(url)), ours=True)
-    raise _mistake(f"must be one of {FORMS}.")
+    if scheme in _SQLITE:
+        return _on_engine(_sqlite_engine(make_url(url), instance_path), ours=True)
+    return _on_engine(_postgresql_engine(make_url(url)), ours=True)
+
+
+def check_address(url: str) -> None:
+    """Raises: ValueError, with the rest of a sentence about the setting, for what is wrong with *url* itself."""
+    scheme = url.partition(":")[0]
+    if scheme not in ("memory", *_REDIS, *_SQLITE, *_POSTGRESQL):
+        raise ValueError(f"must be one of {FORMS}")
+    if not url.isprintable():
+        raise ValueError("must not hold control characters")
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ValueError(f"cannot be read as a URL; it must be one of {FORMS}") from None
+    if scheme in _SQLITE and parsed.database in (None, "", ":memory:") and not parsed.host:
+        raise ValueError(_IN_MEMORY)
+    if scheme in _SQLITE and (parsed.host or parsed.query):
+        raise ValueError("must name a file as in sqlite:///file (in the instance folder) or sqlite:////absolute/file")
 
 
 def _mistake(sentence: str) -> ConfigurationError:
     return ConfigurationError([f"{KEY} {sentence}"])
-
-
-def _parsed(url: str) -> URL:
-    try:
-        return make_url(url)
-    except (ArgumentError, ValueError):
-        raise _mistake(f"cannot be read as a URL; it must be one of {FORMS}.") from None
 
 
 # -- memory ---------------------------------------------------------------------------------------------------------
@@ -113,7 +127,7 @@ def _on_sqlite(engine: Engine) -> Store:
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
         raise _mistake(f"needs SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer; here is {sqlite3.sqlite_version}.")
     if engine.url.database in (None, "", ":memory:"):
-        raise _mistake("is a SQLite database in memory, which no two connections share; use memory:// or a file.")
+        raise _mistake(f"{_IN_MEMORY}.")
     try:
         return SQLiteStore(engine)
     except StoreUnavailable as error:
@@ -121,11 +135,7 @@ def _on_sqlite(engine: Engine) -> Store:
 
 
 def _sqlite_engine(url: URL, instance_path: str | None) -> Engine:
-    if url.host or url.query:
-        raise _mistake("must name a file as in sqlite:///file (in the instance folder) or sqlite:////absolute/file.")
-    if url.database in (None, "", ":memory:"):
-        raise _mistake("is a SQLite database in memory, which no two connections share; use memory:// or a file.")
-    path = Path(url.database)
+    path = Path(url.database or "")
     if not path.is_absolute():
         if instance_path is None:
             raise _mistake("is a relative path, and there is no instance folder to put it in.")
