@@ -18,9 +18,21 @@ from .settings_values import VaultKeys
 PREFIX = "SENTRY_MCP_"
 
 
-def _row(key: str, reader: Callable[[object], Any], doc: str, default: Any = MISSING, *, secret: bool = False) -> Any:
-    """A row of the table. Without a default the setting is required; *secret* values are never printed."""
-    return field(metadata={"key": key, "read": reader, "doc": doc, "default": default, "secret": secret})
+def _row(
+    key: str,
+    reader: Callable[[object], Any],
+    doc: str,
+    default: Any = MISSING,
+    *,
+    secret: bool = False,
+    may_be_empty: bool = False,
+) -> Any:
+    """A row of the table. Without a default the setting is required; *secret* values are never printed.
+
+    An empty text is an absent value, unless it *may_be_empty*.
+    """
+    metadata = {"key": key, "read": reader, "doc": doc, "default": default, "secret": secret}
+    return field(metadata={**metadata, "may_be_empty": may_be_empty})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,7 +55,8 @@ class Settings:
     cookie_secret: str = _row(
         "COOKIE_SECRET",
         read.secret,
-        "Signs cookies, forms and state; 32 random characters. Flask's SECRET_KEY is used when it is absent.",
+        "Signs cookies, forms and state; 32 random characters. Flask's SECRET_KEY is used when it is absent, and then "
+        "SECRET_KEY_FALLBACKS too.",
         secret=True,
     )
     cookie_secret_fallbacks: tuple[str, ...] = _row(
@@ -65,8 +78,9 @@ class Settings:
     region_domains: tuple[str, ...] = _row(
         "SENTRY_ALLOWED_REGION_DOMAINS",
         read.hosts,
-        "Region hosts that we may speak to besides SENTRY_HOST.",
+        "Region hosts that we may speak to besides SENTRY_HOST; none when it is empty.",
         ("sentry.io", "us.sentry.io", "de.sentry.io"),
+        may_be_empty=True,
     )
     upstream_force_prompt: bool = _row(
         "SENTRY_MCP_UPSTREAM_FORCE_PROMPT", read.flag, "Have Sentry show its own consent page every time.", False
@@ -105,8 +119,9 @@ class Settings:
     private_schemes: tuple[str, ...] = _row(
         "SENTRY_MCP_PRIVATE_SCHEMES",
         read.private_schemes,
-        "Redirect schemes of desktop programs that we accept besides https and loopback.",
+        "Redirect schemes of desktop programs that we accept besides https and loopback; none when it is empty.",
         ("cursor", "vscode", "vscode-insiders", "windsurf", "warp", "raycast", "zed"),
+        may_be_empty=True,
     )
     advertise_iss: bool = _row(
         "SENTRY_MCP_ADVERTISE_ISS", read.flag, "Advertise RFC 9207; off only for a client known to break on it.", True
@@ -222,13 +237,9 @@ def load(mapping: Mapping[str, Any]) -> Settings:
 
 
 def _read(row: Field[Any], mapping: Mapping[str, Any], mistakes: list[str]) -> Any:
-    key, default = row.metadata["key"], row.metadata["default"]
+    key, default = _key_of(row, mapping), row.metadata["default"]
     value = mapping.get(key)
-    if value is None and key == "COOKIE_SECRET":
-        value = mapping.get("SECRET_KEY")
-    if value is None and key == "COOKIE_SECRET_FALLBACKS":
-        value = mapping.get("SECRET_KEY_FALLBACKS")
-    if value is None or value == "":
+    if value is None or (value == "" and not row.metadata["may_be_empty"]):
         if default is MISSING:
             mistakes.append(f"{key} is missing. {row.metadata['doc']}")
             return None
@@ -240,17 +251,44 @@ def _read(row: Field[Any], mapping: Mapping[str, Any], mistakes: list[str]) -> A
         return None
 
 
+def _key_of(row: Field[Any], mapping: Mapping[str, Any]) -> str:
+    """The key that *row* is read from: Flask's SECRET_KEY and its fallbacks stand in where there is no secret of ours."""
+    key: str = row.metadata["key"]
+    stands_in = key.startswith("COOKIE_SECRET") and not mapping.get("COOKIE_SECRET") and mapping.get("SECRET_KEY")
+    return key.replace("COOKIE_SECRET", "SECRET_KEY") if stands_in and not mapping.get(key) else key
+
+
+def settings_from(environment: Mapping[str, str]) -> dict[str, str]:
+    """What *environment* (``os.environ``) says to us, for ``app.config``: our keys, and those that seem to be misspelt.
+
+    >>> app.config.from_mapping(settings_from(os.environ))
+    """
+    return {key: value for key, value in environment.items() if key in _keys() or _nearest(key) is not None}
+
+
+def _keys() -> list[str]:
+    return [row.metadata["key"] for row in rows()]
+
+
 def _misspelt(mapping: Mapping[str, Any]) -> list[str]:
-    """Keys that look like ours and are not. Sentry's SDK has SENTRY_ keys too, so there only near misses count."""
-    known = [row.metadata["key"] for row in rows()]
-    mistakes = []
-    for key in mapping:
-        if not isinstance(key, str) or key in known:
-            continue
-        near = difflib.get_close_matches(key, known, 1, 0.9 if not key.startswith(PREFIX) else 0.6)
-        if key.startswith(PREFIX) or (near and key.startswith(("SENTRY_", "COOKIE_"))):
-            mistakes.append(f"{key} is not a setting." + (f" Did you mean {near[0]}?" if near else ""))
-    return mistakes
+    strangers = {key: _nearest(key) for key in mapping if isinstance(key, str) and key not in _keys()}
+    return [
+        f"{key} is not a setting." + (f" Did you mean {near}?" if near else "")
+        for key, near in strangers.items()
+        if near is not None
+    ]
+
+
+def _nearest(key: str) -> str | None:
+    """The setting that *key* seems to mean, ``""`` if it cannot be told which; None when it is not meant for us.
+
+    Sentry's SDK has SENTRY_ keys too, so there only near misses count.
+    """
+    if key.startswith(PREFIX):
+        return next(iter(difflib.get_close_matches(key, _keys(), 1, 0.6)), "")
+    if not key.startswith(("SENTRY_", "COOKIE_")):
+        return None
+    return next(iter(difflib.get_close_matches(key, _keys(), 1, 0.9)), None)
 
 
 def _contradictions(values: Mapping[str, Any]) -> list[str]:

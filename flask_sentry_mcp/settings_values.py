@@ -36,7 +36,9 @@ VaultKeys = tuple[tuple[str, bytes], ...]
 
 
 def text(value: object) -> str:
-    """Text that says something, without the blanks around it."""
+    """Text that says something, without the blanks around it; a number that Flask made of digits is text again."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
     if not isinstance(value, str):
         raise ValueError("must be text")
     if not value.strip():
@@ -47,9 +49,9 @@ def text(value: object) -> str:
 
 
 def flag(value: object) -> bool:
-    """True or false, in any of the usual words."""
-    if isinstance(value, bool):
-        return value
+    """True or false, in any of the usual words, or 1 and 0."""
+    if isinstance(value, int) and value in (0, 1):
+        return bool(value)
     known = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
     if isinstance(value, str) and value.strip().lower() in known:
         return known[value.strip().lower()]
@@ -78,8 +80,8 @@ def words(value: object) -> tuple[str, ...]:
 
 
 def secret(value: object) -> str:
-    """32 random characters or more (CFG-1)."""
-    given = text(value)
+    """32 random characters or bytes, or more (CFG-1)."""
+    given = value.decode("latin-1") if isinstance(value, bytes) else text(value)
     if given.lower() in SAMPLES or len(set(given)) < 8:
         raise ValueError("is a sample value; make a random one")
     if len(given) < 32:
@@ -89,7 +91,10 @@ def secret(value: object) -> str:
 
 def secrets(value: object) -> tuple[str, ...]:
     """A list of them."""
-    return tuple(secret(one) for one in words(value))
+    found = words(value) if isinstance(value, str) else value
+    if not isinstance(found, list | tuple):
+        raise ValueError("must be a list")
+    return tuple(secret(one) for one in found)
 
 
 def rate(value: object) -> str:
