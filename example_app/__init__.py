@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask
 
-from flask_sentry_mcp import config
+from flask_sentry_mcp import settings_from
 
 from .pages import pages
 from .tools import mcp
@@ -24,14 +24,9 @@ def create_app(changes: Mapping[str, Any] | None = None) -> Flask:
     Raises: ConfigurationError, which lists every mistake in the settings.
     """
     app = Flask(__name__, instance_path=os.environ.get(INSTANCE))
-    app.config.from_mapping(settings_in(os.environ))
+    app.config.from_mapping(settings_from(os.environ))
+    app.config[SANDBOX] = os.environ.get(SANDBOX)
     app.config.from_mapping(changes or {})
     mcp.init_app(app)
     app.register_blueprint(pages)
     return app
-
-
-def settings_in(environment: Mapping[str, str]) -> dict[str, str]:
-    """The settings of the extension that *environment* has, and the one of this application."""
-    keys = [row.metadata["key"] for row in config.rows()] + [SANDBOX]
-    return {key: environment[key] for key in keys if key in environment}

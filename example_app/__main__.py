@@ -1,6 +1,7 @@
 """Serve the example application: ``python -m example_app``, or ``make demo``.
 
-Without ``SENTRY_CLIENT_ID`` and ``SENTRY_CLIENT_SECRET`` in the environment a sandbox is started to be its Sentry.
+Without ``SENTRY_CLIENT_ID`` and ``SENTRY_CLIENT_SECRET`` in the environment a sandbox is started to be its Sentry, and
+has a store of its own.
 """
 
 import argparse
@@ -18,12 +19,13 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
 
-from flask_sentry_mcp import config
+from flask_sentry_mcp import config, settings_from
 from flask_sentry_mcp.errors import ConfigurationError
 from flask_sentry_mcp.sandbox import Sandbox
 
-from . import INSTANCE, SANDBOX, connecting, keys, settings_in
+from . import INSTANCE, SANDBOX, connecting, keys
 
+CREDENTIALS = ("SENTRY_CLIENT_ID", "SENTRY_CLIENT_SECRET")
 HOST, PORT = "127.0.0.1", 5000
 THREADS = 32
 READY_WITHIN_S = 30
@@ -47,10 +49,10 @@ def main() -> None:
     for key, value in ({"SENTRY_MCP_PUBLIC_URL": f"http://{HOST}:{asked.port}"} | keys.kept_in(instance)).items():
         os.environ.setdefault(key, value)
     with contextlib.ExitStack() as stack:
-        if not (os.environ.get("SENTRY_CLIENT_ID") and os.environ.get("SENTRY_CLIENT_SECRET")):
+        if not _has_real_sentry():
             _use(stack.enter_context(_sandbox(asked.port)))
         try:
-            settings = config.load(settings_in(os.environ))
+            settings = config.load(settings_from(os.environ))
         except ConfigurationError as error:
             sys.exit(str(error))
         threading.Thread(target=_announce, args=(settings, asked.port, started), daemon=True).start()
@@ -64,6 +66,14 @@ def _check_free(port: int) -> None:
             probe.bind((HOST, port))
         except OSError:
             sys.exit(f"Port {port} of {HOST} is taken. Choose another: make demo PORT={port + 50}")
+
+
+def _has_real_sentry() -> bool:
+    """By the client id and secret in the environment; none of what is set is passed over in silence."""
+    missing = [key for key in CREDENTIALS if not os.environ.get(key)]
+    if missing and (len(missing) < len(CREDENTIALS) or os.environ.get("SENTRY_HOST")):
+        sys.exit(f"Set {' and '.join(missing)} too, or nothing about Sentry: then a sandbox is started.")
+    return not missing
 
 
 def _sandbox(port: int) -> Sandbox:
@@ -82,6 +92,7 @@ def _use(sandbox: Sandbox) -> None:
     """Put the settings for *sandbox* into the environment, from where the server's worker reads them."""
     for key, value in sandbox.settings().items():
         os.environ[key] = " ".join(value) if isinstance(value, list) else str(value)
+    os.environ.setdefault("SENTRY_MCP_STORE", "sqlite:///sandbox.sqlite")
     os.environ[SANDBOX] = "1"
 
 
@@ -113,8 +124,11 @@ def _announce(settings: config.Settings, port: int, started: float) -> None:
 
 
 def _greeting(settings: config.Settings, took_s: float) -> str:
-    upstream = f"a sandbox at {settings.upstream_url}" if SANDBOX in os.environ else settings.upstream_url
-    lines = [f"MCP endpoint: {settings.resource_url}", f"Sentry: {upstream}"]
+    lines = [f"MCP endpoint: {settings.resource_url}"]
+    if SANDBOX in os.environ:
+        lines += [f"Sentry: a sandbox at {settings.upstream_url}"]
+    else:
+        lines += [f"Sentry: {settings.upstream_url}", f"Redirect address registered there: {settings.callback_url}"]
     for guide in connecting.guides(settings.resource_url):
         lines += ["", f"{guide.client} - {guide.where}:", ""]
         lines += [f"    {line}" for line in guide.paste.splitlines()]

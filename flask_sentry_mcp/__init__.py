@@ -1,5 +1,6 @@
 """Sign in with Sentry, and reach its tools and your own over the Model Context Protocol, from a Flask application."""
 
+from .config import settings_from
 from .context import Constraint, Context, Elicited
 from .errors import ConfigurationError, InvalidInput, ProtocolError, SentryMCPError, ToolFailed
 from .extension import SentryMCP, State, state_of
@@ -40,5 +41,6 @@ __all__ = [
     "ToolFailed",
     "Toolbox",
     "catalogue",
+    "settings_from",
     "state_of",
 ]

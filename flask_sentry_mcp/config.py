@@ -212,6 +212,11 @@ class Settings:
         return self.public_url.removesuffix(self.issuer_path) if self.issuer_path else self.public_url
 
     @property
+    def callback_url(self) -> str:
+        """Where Sentry sends the browser back to; to be registered there."""
+        return f"{self.public_url}/oauth/callback"
+
+    @property
     def upstream_url(self) -> str:
         """Root of the Sentry server: ``https://sentry.io``."""
         return f"{'http' if self.insecure_http else 'https'}://{self.host}"
@@ -252,7 +257,7 @@ def _read(row: Field[Any], mapping: Mapping[str, Any], mistakes: list[str]) -> A
 
 
 def _key_of(row: Field[Any], mapping: Mapping[str, Any]) -> str:
-    """The key that *row* is read from: Flask's SECRET_KEY and its fallbacks stand in where there is no secret of ours."""
+    """The key that *row* is read from: Flask's SECRET_KEY and its fallbacks stand in where we have no secret."""
     key: str = row.metadata["key"]
     stands_in = key.startswith("COOKIE_SECRET") and not mapping.get("COOKIE_SECRET") and mapping.get("SECRET_KEY")
     return key.replace("COOKIE_SECRET", "SECRET_KEY") if stands_in and not mapping.get(key) else key

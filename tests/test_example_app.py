@@ -15,7 +15,7 @@ import pytest
 import requests
 from flask import Flask
 
-from example_app import connecting, create_app, keys, settings_in
+from example_app import connecting, create_app, keys
 from flask_sentry_mcp import ConfigurationError, config
 from flask_sentry_mcp.errors import SentryRefused
 from flask_sentry_mcp.sandbox import Sandbox
@@ -35,10 +35,11 @@ def app(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Fl
 # -- settings -------------------------------------------------------------------------------------------------------
 
 
-def test_every_setting_is_taken_from_the_environment() -> None:
-    every = {row.metadata["key"]: "x" for row in config.rows()}
+def test_a_misspelt_setting_in_the_environment_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENTRY_MCP_ACESS_TTL", "600")
 
-    assert settings_in({**every, "HOME": "/root", "SENTRY_DSN": "x"}) == every
+    with pytest.raises(ConfigurationError, match="SENTRY_MCP_ACESS_TTL is not a setting"):
+        create_app()
 
 
 def test_without_settings_it_does_not_start_and_says_which_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,6 +258,26 @@ def test_with_a_client_id_and_secret_it_speaks_to_the_real_sentry() -> None:
     """Nothing is asked of Sentry before a person signs in, so this needs no network."""
     with example_app(SENTRY_CLIENT_ID="an-id", SENTRY_CLIENT_SECRET="a-secret") as (_, said):
         assert "Sentry: https://sentry.io\n" in said
+        assert re.search(r"Redirect address registered there: http://127\.0\.0\.1:\d+/oauth/callback\n", said)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"SENTRY_CLIENT_ID": "an-id"}, "Set SENTRY_CLIENT_SECRET too,"),
+        ({"SENTRY_CLIENT_SECRET": "a-secret"}, "Set SENTRY_CLIENT_ID too,"),
+        ({"SENTRY_HOST": "sentry.acme.example"}, "Set SENTRY_CLIENT_ID and SENTRY_CLIENT_SECRET too,"),
+    ],
+)
+def test_half_a_sentry_is_not_passed_over_for_the_sandbox(given: dict[str, str], named: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "example_app", "--port", str(free_port()), "--instance", str(tmp_path)]
+
+    ran = subprocess.run(
+        command, cwd=ROOT, env=clean_environment() | given, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert ran.returncode == 1
+    assert ran.stderr.startswith(named)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,19 @@ def test_the_hosts_routes_run_nothing_of_ours(host: Flask) -> None:
     assert not host.teardown_appcontext_funcs
 
 
+def test_a_login_of_the_hosts_leaves_our_blueprints_alone(host: Flask, sandbox: Sandbox) -> None:
+    """By the names that docs/embedding.rst gives, which are all there are."""
+    ours = {"sentry_mcp", "sentry_mcp_oauth", "sentry_mcp_well_known"}
+    host.before_request(lambda: None if request.blueprint in ours else ("Log in first.", 403))
+
+    mcp = sign_in(host, sandbox)
+
+    assert set(host.blueprints) == ours
+    assert mcp.call("whoami").is_error is False
+    assert host.test_client().get(f"{PUBLIC_URL}/.well-known/oauth-authorization-server").status_code == 200
+    assert host.test_client().get("/").text == "Log in first."
+
+
 def test_two_applications_in_one_process_share_nothing(sandbox: Sandbox) -> None:
     """A sign-in, a setting, a limit and a tool of one mean nothing to the other."""
     with start_sandbox("https://other.test") as second_sandbox:

@@ -33,8 +33,3 @@ class Provider:
     def issuer(self) -> str:
         """The issuer, in the one spelling that is used everywhere (META-2)."""
         return self.settings.public_url
-
-    @property
-    def callback_url(self) -> str:
-        """Where Sentry sends the browser back to; registered there."""
-        return f"{self.settings.public_url}/oauth/callback"

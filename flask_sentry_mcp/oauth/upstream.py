@@ -48,7 +48,7 @@ def authorize_url(provider: Provider, *, state: str, verifier: str, scopes: tupl
     client = OAuth2Client(
         None,
         settings.client_id,
-        redirect_uri=provider.callback_url,
+        redirect_uri=provider.settings.callback_url,
         code_challenge_method="S256",
         scope=" ".join(scopes),
     )
@@ -67,7 +67,7 @@ def exchange(provider: Provider, code: str, verifier: str) -> TokenPair:
     form = {
         "grant_type": "authorization_code",
         "code": code,
-        "redirect_uri": provider.callback_url,
+        "redirect_uri": provider.settings.callback_url,
         "code_verifier": verifier,
     }
     return _pair(_post(provider, "token", form))

@@ -7,8 +7,7 @@ from typing import Any
 from flask import Flask, request
 from marshmallow import fields
 
-from example_app import settings_in
-from flask_sentry_mcp import Context, SentryMCP
+from flask_sentry_mcp import Context, SentryMCP, settings_from
 from flask_sentry_mcp.mcp.tool import Toolbox
 
 
@@ -27,7 +26,7 @@ def bare() -> Flask:
 def guarded() -> Flask:
     """The extension with one trivial tool; settings from the environment, as in the example application."""
     app = Flask("guarded", instance_path=os.environ["BENCH_INSTANCE"])
-    app.config.from_mapping(settings_in(os.environ))
+    app.config.from_mapping(settings_from(os.environ))
     SentryMCP(app, tools=trivial_tools())
     return app
 
@@ -35,7 +34,7 @@ def guarded() -> Flask:
 def catalogued() -> Flask:
     """The extension with the whole catalogue; settings from the environment."""
     app = Flask("catalogued", instance_path=os.environ["BENCH_INSTANCE"])
-    app.config.from_mapping(settings_in(os.environ))
+    app.config.from_mapping(settings_from(os.environ))
     SentryMCP(app)
     return app
 
