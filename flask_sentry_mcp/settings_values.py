@@ -13,23 +13,19 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 from urllib.parse import urlsplit
 
-from limits.storage import SCHEMES
-
 from .security.addresses import is_loopback
 from .security.schemes import may_be_private
 from .store.opening import check_address
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _COUNTERS = {
-    "memory": "",
-    "memcached": "pymemcache",
-    "mongodb": "pymongo",
-    "redis": "redis",
-    "rediss": "redis",
-    "valkey": "valkey",
-    "valkeys": "valkey",
+    "": ("memory",),
+    "pymemcache": ("memcached",),
+    "pymongo": ("mongodb", "mongodb+srv"),
+    "redis": ("redis", "rediss", "redis+unix", "redis+cluster", "redis+sentinel"),
+    "valkey": ("valkey", "valkeys", "valkey+unix", "valkey+cluster", "valkey+sentinel"),
 }
-"""Where limits may be counted, by the first word of the scheme, and the package that it needs."""
+"""Where limits may be counted: the schemes of flask-limiter's addresses, by the package that each needs."""
 
 SAMPLES = frozenset({"change-me", "changeme", "secret", "dev", "replace-with-32-random-characters"})
 VaultKeys = tuple[tuple[str, bytes], ...]
@@ -211,8 +207,8 @@ def counters(value: object) -> str:
     """An address where flask-limiter can count, with the package that it needs at hand."""
     given = text(value)
     scheme = given.partition(":")[0]
-    driver = _COUNTERS.get(scheme.partition("+")[0])
-    if driver is None or scheme not in SCHEMES:
+    driver = next((package for package, schemes in _COUNTERS.items() if scheme in schemes), None)
+    if driver is None:
         raise ValueError("must be memory://, redis://host:6379 or another address that flask-limiter knows")
     if driver and find_spec(driver) is None:
         raise ValueError(f"needs the package {driver}, which is not installed")

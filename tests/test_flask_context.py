@@ -11,7 +11,7 @@ from flask_sentry_mcp import Context, SentryMCP
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import MCPClient, settings_for, sign_in
 
-TASKS = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+TASKS: dict[str, Any] = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
 
 
 @pytest.fixture
