@@ -15,6 +15,7 @@ from .audit import Audit
 from .context import Authenticate
 from .errors import TooManyRequests
 from .mcp.endpoint import tell_updated
+from .mcp.offer import Offer, check_reachable
 from .mcp.tool import Toolbox
 from .mcp.views import Endpoint, mcp_blueprint
 from .oauth import bearer
@@ -90,11 +91,13 @@ class SentryMCP:
     def init_app(self, app: Flask) -> None:
         """Read the configuration, build the state, register the blueprints and the commands.
 
-        Raises: ConfigurationError, which lists every mistake in the settings.
+        Raises: ConfigurationError, which lists every mistake in the settings; ValueError for a tool, prompt or resource
+        that no sign-in could ever reach. What is added later is held to the same.
         """
         if "sentry_mcp" in app.extensions:
             raise RuntimeError("This application has a SentryMCP already; use that one.")
         settings = config.load(app.config)
+        self.tools.require(self._check_reachable)
         state = app.extensions["sentry_mcp"] = self._state(app, settings)
         prefix = settings.issuer_path if self._url_prefix is None else self._url_prefix
         app.register_blueprint(mcp_blueprint(state.endpoint), url_prefix=prefix or None)
@@ -137,6 +140,11 @@ class SentryMCP:
             streams_per_worker=settings.streams_per_worker,
         )
         return State(settings, store, limits, regions, provider, endpoint, Audit(app, settings.audit_log))
+
+    def _check_reachable(self, offer: Offer) -> None:
+        """With an application's own sign-in, which skills and scopes there are is the application's affair."""
+        if self._authenticate is None:
+            check_reachable(offer, self._skills)
 
     def resource_updated(self, uri: str) -> None:
         """Tell the clients that subscribed to the resource at *uri*, at all workers, that its contents changed."""

@@ -1,6 +1,8 @@
 """SentryMCP in somebody else's application: neither disturbs the other; two applications share nothing."""
 
+import gc
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from flask import Flask, Response, g, request
 from marshmallow import fields
 
-from flask_sentry_mcp import Context, SentryMCP
+from flask_sentry_mcp import Context, SentryMCP, Skill
 from flask_sentry_mcp.errors import ConfigurationError, ForbiddenRegion
 from flask_sentry_mcp.extension import state_of
 from flask_sentry_mcp.sandbox import Sandbox
@@ -140,6 +142,61 @@ def test_one_object_may_serve_two_applications(sandbox: Sandbox) -> None:
         mcp.init_app(app)
 
     assert [sign_in(app, sandbox).call("greet", name="Kai").text for app in apps] == ["Hello, Kai"] * 2
+
+
+def test_one_object_keeps_no_application_alive(sandbox: Sandbox) -> None:
+    """A factory called in a loop, as tests do, would fill the memory."""
+    mcp = SentryMCP()
+
+    def make() -> "weakref.ref[Flask]":
+        app = Flask("host")
+        app.config.update(settings_for(sandbox))
+        mcp.init_app(app)
+        state_of(app).store.close()
+        return weakref.ref(app)
+
+    made = [make() for _ in range(3)]
+    gc.collect()
+
+    assert [one() for one in made] == [None] * 3
+    mcp.tool(reads_only=True, name="later")(spare)  # tells those that are left
+
+
+def spare(ctx: Context) -> str:
+    """Do nothing."""
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("declared", "says"),
+    [
+        ({"skills": {"inspects"}}, "spare names a skill that is not offered: inspects; there are inspect,"),
+        ({"scopes": {"event:red"}}, "spare needs a scope that no skill includes: event:red"),
+    ],
+)
+def test_a_tool_that_nobody_could_ever_see_is_refused(sandbox: Sandbox, declared: dict[str, Any], says: str) -> None:
+    """At the start, and as long as the application runs."""
+    app, mcp = Flask("host"), SentryMCP()
+    app.config.update(settings_for(sandbox))
+    mcp.tool(reads_only=True, **declared)(spare)
+
+    with pytest.raises(ValueError, match=says):
+        mcp.init_app(app)
+    mcp.tools.remove("spare")
+    mcp.init_app(app)
+    with pytest.raises(ValueError, match=says):
+        mcp.tool(reads_only=True, **declared)(spare)
+
+
+def test_skills_of_an_applications_own_are_known(sandbox: Sandbox) -> None:
+    own = Skill("cook", "Cook", "Cook something.", frozenset({"org:admin"}))
+    app, mcp = Flask("host"), SentryMCP(skills=[own])
+    app.config.update(settings_for(sandbox))
+    mcp.tool(reads_only=True, skills={"cook"}, scopes={"org:write"})(spare)
+
+    mcp.init_app(app)
+
+    assert "spare" in mcp.tools.tools
 
 
 def test_a_second_extension_in_one_application_is_refused(host: Flask) -> None:

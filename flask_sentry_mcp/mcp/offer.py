@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..skills import SKILLS, Skill, implied
 from .schema import is_keyword_name
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -48,6 +49,37 @@ def words_for(handler: Callable[..., Any], given: str | None) -> str:
     return text
 
 
+def names(given: Collection[str], what: str) -> frozenset[str]:
+    """*given* as a set. Raises TypeError for what is no text, and for one text, which would be taken by its letters."""
+    if isinstance(given, str) or not all(isinstance(one, str) for one in given):
+        raise TypeError(f"{what} is a set of names: {{'a-name'}}, not 'a-name'")
+    return frozenset(given)
+
+
+def check_plain(handler: Callable[..., Any], name: str) -> None:
+    """Raises TypeError unless calling *handler* gives its result at once."""
+    for one in (handler, getattr(handler, "__call__", None)):  # noqa: B004 - a record with __call__ may be async, too
+        if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one):
+            raise TypeError(
+                f"{name} is async, and is called from a thread: write def, and use asyncio.run(...) inside it"
+            )
+        if inspect.isgeneratorfunction(one):
+            raise TypeError(f"{name} is a generator: return a list, and use ctx.progress(...) to tell how far it is")
+
+
+def check_reachable(offer: Offer, skills: Collection[Skill]) -> None:
+    """Raises ValueError for what no sign-in could ever see: neither with *skills* nor with those of the catalogue."""
+    known = (*SKILLS, *skills)
+    if unknown := (offer.skills or frozenset()) - {skill.id for skill in known}:
+        there_are = ", ".join(sorted({skill.id for skill in known}))
+        raise ValueError(
+            f"{offer.name} names a skill that is not offered: {', '.join(sorted(unknown))}; there are {there_are}"
+        )
+    reach = implied(scope for skill in known for scope in skill.scopes)
+    if unknown := offer.scopes - reach:
+        raise ValueError(f"{offer.name} needs a scope that no skill includes: {', '.join(sorted(unknown))}")
+
+
 def check_offer(offer: Offer, keywords: Mapping[str, bool]) -> None:
     """Raises ValueError or TypeError for what can be known to fail before the first request.
 
@@ -57,6 +89,9 @@ def check_offer(offer: Offer, keywords: Mapping[str, bool]) -> None:
         raise ValueError(f"{offer.name!r} cannot be a name: 1 to 64 letters, digits, dots, dashes and underscores")
     if unknown := offer.hidden_by - {"organization", "project"}:
         raise ValueError(f"{offer.name} cannot be hidden by {', '.join(sorted(unknown))}")
+    if offer.skills is not None and not offer.skills:
+        raise ValueError(f"{offer.name} is for no skill, so nobody could use it; for every sign-in, leave skills out")
+    check_plain(offer.handler, offer.name)
     parameters = inspect.signature(offer.handler).parameters
     first = next(iter(parameters.values()), None)
     if first is None or first.kind not in (first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD, first.VAR_POSITIONAL):

@@ -9,12 +9,13 @@
 
 import re
 import threading
+import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from .content import Annotations
-from .offer import Offer, check_offer, words_for
+from .offer import Offer, check_offer, check_plain, names, words_for
 from .output import Output, OutputLike
 from .prompt import Prompt
 from .resource import Resource, template_in
@@ -22,6 +23,7 @@ from .schema import Arguments, SchemaLike
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Completer: TypeAlias = Callable[..., Sequence[str]]
+Watcher: TypeAlias = Callable[[str], None]
 KINDS = ("tools", "prompts", "resources")
 _RULE = re.compile(r"[1-9]\d{0,8}/(second|minute|hour|day)")
 
@@ -67,7 +69,8 @@ class Toolbox:
     def __init__(self) -> None:
         self._shelves: dict[str, dict[str, Any]] = {kind: {} for kind in KINDS}
         self._completions: dict[tuple[str, str], Completer] = {}
-        self._watchers: list[Callable[[str], None]] = []
+        self._watchers: list[weakref.WeakMethod[Watcher]] = []
+        self._rules: list[Callable[[Offer], None]] = []
         self._lock = threading.Lock()
         self.revision = 0
 
@@ -143,9 +146,9 @@ class Toolbox:
                     open_world=open_world,
                     title=title,
                     output=None if output is None else Output(output),
-                    skills=None if skills is None else frozenset(skills),
-                    scopes=frozenset(scopes),
-                    hidden_by=frozenset(hidden_by),
+                    skills=None if skills is None else names(skills, "skills"),
+                    scopes=names(scopes, "scopes"),
+                    hidden_by=names(hidden_by, "hidden_by"),
                     icons=tuple(icons or ()),
                     meta=meta,
                     timeout_s=timeout_s,
@@ -190,9 +193,9 @@ class Toolbox:
                     handler=handler,
                     description=words_for(handler, description),
                     title=title,
-                    skills=None if skills is None else frozenset(skills),
-                    scopes=frozenset(scopes),
-                    hidden_by=frozenset(hidden_by),
+                    skills=None if skills is None else names(skills, "skills"),
+                    scopes=names(scopes, "scopes"),
+                    hidden_by=names(hidden_by, "hidden_by"),
                     icons=tuple(icons or ()),
                     meta=meta,
                     uri=uri,
@@ -232,9 +235,9 @@ class Toolbox:
                     handler=handler,
                     description=words_for(handler, description),
                     title=title,
-                    skills=None if skills is None else frozenset(skills),
-                    scopes=frozenset(scopes),
-                    hidden_by=frozenset(hidden_by),
+                    skills=None if skills is None else names(skills, "skills"),
+                    scopes=names(scopes, "scopes"),
+                    hidden_by=names(hidden_by, "hidden_by"),
                     icons=tuple(icons or ()),
                     meta=meta,
                     arguments=Arguments(schema),
@@ -252,34 +255,47 @@ class Toolbox:
         """
 
         def declare(handler: Handler) -> Handler:
-            with self._lock:
-                self._completions = {**self._completions, (of, argument): handler}
-                self.revision += 1
+            check_plain(handler, f"the completion of {argument}")
+            self._put((), {(of, argument): handler})
             return handler
 
         return declare
 
     def add(self, offer: Tool | Prompt | Resource) -> None:
         """Add a finished record. Raises ValueError or TypeError if it cannot work or the name is taken."""
-        check_offer(offer, _keywords(offer))
-        if isinstance(offer, Tool):
-            _check_tool(offer)
-        kind, key = _place(offer)
-        with self._lock:
-            if key in self._shelves[kind]:
-                raise ValueError(f"there is a {kind[:-1]} named {key} already")
-            self._shelves[kind] = {**self._shelves[kind], key: offer}
-            self.revision += 1
-        self._tell(kind)
+        self._put((offer,), {})
 
     def include(self, *others: "Toolbox") -> "Toolbox":
-        """Add what *others* hold, in order, and return this toolbox."""
-        for other in others:
-            for offers in (other.tools, other.prompts, other.resources):
-                for offer in offers.values():
-                    self.add(offer)
-            self._completions |= other.completions
+        """Add what *others* hold, in order, and return this toolbox. When something cannot be added, nothing is."""
+        offers = [
+            offer
+            for other in others
+            for shelf in (other.tools, other.prompts, other.resources)
+            for offer in shelf.values()
+        ]
+        self._put(offers, {key: completer for other in others for key, completer in other.completions.items()})
         return self
+
+    def _put(
+        self, offers: Sequence[Tool | Prompt | Resource], completions: Mapping[tuple[str, str], Completer]
+    ) -> None:
+        for offer in offers:
+            check_offer(offer, _keywords(offer))
+            if isinstance(offer, Tool):
+                _check_tool(offer)
+            for rule in self._rules:
+                rule(offer)
+        with self._lock:
+            shelves = {kind: dict(shelf) for kind, shelf in self._shelves.items()}
+            for offer in offers:
+                kind, key = _place(offer)
+                if key in shelves[kind]:
+                    raise ValueError(f"there is a {kind[:-1]} named {key} already")
+                shelves[kind][key] = offer
+            self._shelves, self._completions = shelves, {**self._completions, **completions}
+            self.revision += 1
+        for kind in dict.fromkeys(_place(offer)[0] for offer in offers):
+            self._tell(kind)
 
     def remove(self, name: str) -> None:
         """Take out a tool or prompt by name or a resource by address, also while the application runs.
@@ -290,17 +306,32 @@ class Toolbox:
             kind = next((kind for kind in KINDS if name in self._shelves[kind]), None)
             if kind is None:
                 raise KeyError(name)
-            self._shelves[kind] = {key: offer for key, offer in self._shelves[kind].items() if key != name}
+            kept = {key: offer for key, offer in self._shelves[kind].items() if key != name}
+            self._shelves = {**self._shelves, kind: kept}
             self.revision += 1
         self._tell(kind)
 
-    def watch(self, watcher: Callable[[str], None]) -> None:
-        """Have *watcher* called with the kind (``tools``, ``prompts``, ``resources``) after every change."""
-        self._watchers.append(watcher)
+    def require(self, rule: Callable[[Offer], None]) -> None:
+        """Have every offer, present and to come, pass *rule*, which raises what is wrong with one."""
+        for shelf in self._shelves.values():
+            for offer in shelf.values():
+                rule(offer)
+        if rule not in self._rules:
+            self._rules.append(rule)
+
+    def watch(self, watcher: Watcher) -> None:
+        """Have *watcher* called with the kind (``tools``, ``prompts``, ``resources``) after every change.
+
+        It is a method, and its object is not kept alive: a toolbox may outlive the applications that it serves.
+        """
+        with self._lock:
+            living = [one for one in self._watchers if one() is not None]
+            self._watchers = [*living, weakref.WeakMethod(watcher)]
 
     def _tell(self, kind: str) -> None:
-        for watcher in tuple(self._watchers):
-            watcher(kind)
+        for one in self._watchers:
+            if (watcher := one()) is not None:
+                watcher(kind)
 
 
 def _place(offer: Tool | Prompt | Resource) -> tuple[str, str]:
@@ -316,6 +347,7 @@ def _keywords(offer: Tool | Prompt | Resource) -> dict[str, bool]:
 
 
 def _is_destructive(reads_only: bool, destructive: bool | None) -> bool:
+    _check_flags(reads_only=reads_only)
     if reads_only:
         if destructive:
             raise ValueError("a tool that only reads cannot be destructive")
@@ -325,7 +357,22 @@ def _is_destructive(reads_only: bool, destructive: bool | None) -> bool:
     return destructive
 
 
+def _check_flags(**flags: object) -> None:
+    """Raises TypeError for what is neither True nor False: ``"no"`` would count as true."""
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise TypeError(f"{name} must be True or False")
+
+
 def _check_tool(tool: Tool) -> None:
+    _check_flags(
+        reads_only=tool.reads_only,
+        destructive=tool.destructive,
+        idempotent=tool.idempotent,
+        open_world=tool.open_world,
+        listed=tool.listed,
+        runs_others=tool.runs_others,
+    )
     if tool.limit is not None and not _RULE.fullmatch(tool.limit):
         raise ValueError(f"the limit of {tool.name} must look like 10/minute (second, minute, hour or day)")
     if tool.task not in (None, "optional", "required"):

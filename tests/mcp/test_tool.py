@@ -1,5 +1,6 @@
 """The decorator: what it records, what it hands back, and what it refuses while the application starts."""
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -110,6 +111,34 @@ def wants_more(ctx: Context, *, name: str, mood: str) -> str:
     return name + mood
 
 
+async def awaited(ctx: Context, *, name: str) -> str:
+    """Greet."""
+    return name
+
+
+def yielding(ctx: Context, *, name: str) -> Iterator[str]:
+    """Greet."""
+    yield name
+
+
+async def awaited_generator(ctx: Context, *, name: str) -> AsyncIterator[str]:
+    """Greet."""
+    yield name
+
+
+def complete(ctx: Context, value: str, others: dict[str, str]) -> list[str]:
+    """Offer what is there already."""
+    return [value]
+
+
+class Awaited:
+    """A record that can be called."""
+
+    async def __call__(self, ctx: Context, *, name: str) -> str:
+        """Greet."""
+        return name
+
+
 @pytest.mark.parametrize(
     ("handler", "options", "error", "says"),
     [
@@ -125,6 +154,20 @@ def wants_more(ctx: Context, *, name: str, mood: str) -> str:
         (other_name, {"reads_only": True}, TypeError, "does not take 'name'"),
         (wants_more, {"reads_only": True}, TypeError, "needs 'mood', which its schema does not declare"),
         (greet, {"reads_only": True, "output": set}, TypeError, "a schema is a marshmallow Schema"),
+        (greet, {"reads_only": "no", "destructive": True}, TypeError, "reads_only must be True or False"),
+        (greet, {"reads_only": 1}, TypeError, "reads_only must be True or False"),
+        (greet, {"reads_only": False, "destructive": "no"}, TypeError, "destructive must be True or False"),
+        (greet, {"reads_only": False, "destructive": True, "idempotent": "no"}, TypeError, "idempotent must be True"),
+        (greet, {"reads_only": True, "open_world": None}, TypeError, "open_world must be True or False"),
+        (greet, {"reads_only": True, "scopes": "event:read"}, TypeError, "scopes is a set of names"),
+        (greet, {"reads_only": True, "skills": "inspect"}, TypeError, "skills is a set of names"),
+        (greet, {"reads_only": True, "skills": [None]}, TypeError, "skills is a set of names"),
+        (greet, {"reads_only": True, "hidden_by": "project"}, TypeError, "hidden_by is a set of names"),
+        (greet, {"reads_only": True, "skills": ()}, ValueError, "greet is for no skill"),
+        (awaited, {"reads_only": True}, TypeError, "awaited is async"),
+        (yielding, {"reads_only": True}, TypeError, "yielding is a generator"),
+        (awaited_generator, {"reads_only": True}, TypeError, "awaited_generator is async"),
+        (Awaited(), {"reads_only": True, "name": "record", "description": "Greet."}, TypeError, "record is async"),
     ],
 )
 def test_what_cannot_work_is_refused_at_declaration(
@@ -195,6 +238,38 @@ def test_toolboxes_are_put_together_in_order_and_changed_at_run_time() -> None:
     assert (list(before), list(both.tools)) == (["b", "a"], ["a"])
     assert both.revision > revision
     assert list(one.tools) == ["b"]
+
+
+def test_a_toolbox_is_included_whole_or_not_at_all() -> None:
+    one, two = Toolbox(), Toolbox()
+    one.tool(Greeting, reads_only=True, name="a")(greet)
+    one.completion("review", "name")(complete)
+    two.tool(Greeting, reads_only=True, name="b")(greet)
+    both = Toolbox()
+    both.tool(Greeting, reads_only=True, name="b")(greet)
+    revision = both.revision
+
+    with pytest.raises(ValueError, match="there is a tool named b already"):
+        both.include(one, two)
+
+    assert (list(both.tools), dict(both.completions), both.revision) == (["b"], {}, revision)
+
+
+def test_a_completion_of_an_included_toolbox_is_a_change() -> None:
+    """What is compiled for callers is compiled anew."""
+    one, both = Toolbox(), Toolbox()
+    one.completion("review", "name")(complete)
+
+    both.include(one)
+
+    assert both.revision == 1
+    assert list(both.completions) == [("review", "name")]
+
+
+@pytest.mark.parametrize("completer", [awaited, yielding])
+def test_a_completer_answers_at_once(completer: Any) -> None:
+    with pytest.raises(TypeError, match="the completion of name is"):
+        Toolbox().completion("review", "name")(completer)
 
 
 def test_a_tool_added_at_run_time_is_listed_at_once(serve: Any) -> None:
