@@ -1,7 +1,10 @@
 """What a tool may return, and how it goes out.
 
 Text, a dict or a dataclass, one of the records below, or a list of these. A dict or dataclass becomes structured
-content, with the same as compact JSON in a text block for clients that read only text.
+content, with the same as compact JSON in a text block for clients that read only text. What ``plain`` knows may be in
+them, or be returned itself.
+
+A record refuses when it is made what could not go out, so that an author is shown the line.
 """
 
 import base64
@@ -9,7 +12,7 @@ import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeAlias
@@ -17,6 +20,7 @@ from uuid import UUID
 
 from .output import BrokenPromise, Output
 
+Bytes: TypeAlias = bytes | bytearray | memoryview
 Annotations: TypeAlias = Mapping[str, Any]
 """``{"audience": ["user"], "priority": 0.9, "lastModified": "2026-07-28T12:00:00Z"}``, every member optional."""
 
@@ -29,6 +33,10 @@ class Text:
     annotations: Annotations | None = None
     meta: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        """Raises TypeError for a value of the wrong kind."""
+        _check(self, text=str)
+
     def block(self) -> dict[str, Any]:
         """As the protocol writes it."""
         return _block(self, type="text", text=self.text)
@@ -38,10 +46,14 @@ class Text:
 class Image:
     """A picture: its bytes and what they are (``image/png``)."""
 
-    data: bytes
+    data: Bytes
     mime_type: str = "image/png"
     annotations: Annotations | None = None
     meta: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for a value of the wrong kind."""
+        _check(self, data=Bytes, mime_type=str)
 
     def block(self) -> dict[str, Any]:
         """As the protocol writes it."""
@@ -52,10 +64,14 @@ class Image:
 class Audio:
     """A sound: its bytes and what they are (``audio/wav``)."""
 
-    data: bytes
+    data: Bytes
     mime_type: str = "audio/wav"
     annotations: Annotations | None = None
     meta: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for a value of the wrong kind."""
+        _check(self, data=Bytes, mime_type=str)
 
     def block(self) -> dict[str, Any]:
         """As the protocol writes it."""
@@ -67,10 +83,14 @@ class EmbeddedResource:
     """A resource with its contents: text, or bytes that go out as base64."""
 
     uri: str
-    contents: str | bytes
+    contents: str | Bytes
     mime_type: str | None = None
     annotations: Annotations | None = None
     meta: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for a value of the wrong kind."""
+        _check(self, uri=str, contents=str | Bytes, mime_type=str | None)
 
     def block(self) -> dict[str, Any]:
         """As the protocol writes it."""
@@ -89,6 +109,10 @@ class ResourceLink:
     size: int | None = None
     annotations: Annotations | None = None
     meta: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        """Raises TypeError for a value of the wrong kind."""
+        _check(self, uri=str, name=str, title=str | None, description=str | None, mime_type=str | None, size=int | None)
 
     def block(self) -> dict[str, Any]:
         """As the protocol writes it."""
@@ -125,7 +149,7 @@ class Result:
     meta: Mapping[str, Any] | None = None
 
 
-def resource_contents(uri: str, contents: str | bytes, mime_type: str | None) -> dict[str, Any]:
+def resource_contents(uri: str, contents: str | Bytes, mime_type: str | None) -> dict[str, Any]:
     """Contents of a resource as the protocol writes them: ``text``, or ``blob`` in base64."""
     members: dict[str, Any] = {"uri": uri}
     if mime_type is not None:
@@ -151,10 +175,10 @@ def call_result(value: Any, output: Output | None = None) -> dict[str, Any]:
         return _structured(output.structured(value))
     if isinstance(value, str):
         return {"content": [{"type": "text", "text": value}]}
-    if isinstance(value, dict):
-        return _structured(value)
+    if isinstance(value, Mapping):
+        return _structured(dict(value))
     if dataclasses.is_dataclass(value) and not isinstance(value, (type, *_RECORDS)):
-        return _structured(dataclasses.asdict(value))
+        return _structured(plain(value))
     if value is None:
         return {"content": []}
     if isinstance(value, list | tuple):
@@ -169,7 +193,7 @@ def error_result(sentence: str) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """For the JSON encoder: what else has an obvious form. Raises TypeError for the rest."""
-    if isinstance(value, datetime | date):
+    if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, UUID | Decimal):
         return str(value)
@@ -177,6 +201,8 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, Mapping):
         return dict(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, (type, *_RECORDS)):
+        return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
     raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
@@ -204,13 +230,20 @@ def item(value: Any) -> dict[str, Any]:
         return {"type": "text", "text": value}
     if isinstance(value, _RECORDS):
         return value.block()
-    if isinstance(value, dict):
-        return {"type": "text", "text": _compact(value)}
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"type": "text", "text": _compact(dataclasses.asdict(value))}
     if isinstance(value, _SCALARS):
         return {"type": "text", "text": _compact(value)}
-    raise BrokenPromise(f"a tool cannot return {type(value).__name__}")
+    try:
+        said = plain(value)
+    except TypeError:
+        raise BrokenPromise(f"a tool cannot return {type(value).__name__}") from None
+    return {"type": "text", "text": said if isinstance(said, str) else _compact(said)}
+
+
+def _check(record: "Record", **kinds: Any) -> None:
+    for name, kind in {**kinds, "annotations": Mapping | None, "meta": Mapping | None}.items():
+        if not isinstance(getattr(record, name), kind):
+            wanted = getattr(kind, "__name__", str(kind))
+            raise TypeError(f"{name} of {type(record).__name__} must be {wanted}")
 
 
 def _compact(value: Any) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-from .content import Annotations, plain, resource_contents
+from .content import Annotations, Bytes, plain, resource_contents
 from .offer import Offer
 from .output import BrokenPromise
 
@@ -25,7 +25,7 @@ LARGEST_URI = 4096
 class Contents:
     """Contents of a resource, when they have an address or a type of their own."""
 
-    contents: str | bytes
+    contents: str | Bytes
     mime_type: str | None = None
     uri: str | None = None
 
@@ -105,9 +105,9 @@ def _written(resource: Resource, uri: str, part: Any) -> dict[str, Any]:
     mime_type = resource.mime_type
     if isinstance(part, Contents):
         uri, mime_type, part = part.uri or uri, part.mime_type or mime_type, part.contents
-    if isinstance(part, dict):
+    if isinstance(part, Mapping):
         part = json.dumps(part, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
         mime_type = mime_type or "application/json"
-    if not isinstance(part, str | bytes):
+    if not isinstance(part, str | Bytes):
         raise BrokenPromise(f"a resource cannot be {type(part).__name__}")
     return resource_contents(uri, part, mime_type)

@@ -3,7 +3,10 @@
 import dataclasses
 import datetime
 import enum
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, Literal
+from uuid import UUID
 
 import pytest
 from marshmallow import Schema, fields
@@ -22,6 +25,19 @@ class Weather:
     sky: Literal["clear", "grey"]
     notes: list[str]
     wind: int | None = None
+
+
+@dataclasses.dataclass
+class Place:
+    """Somewhere."""
+
+    name: str
+
+
+class Sky(enum.Enum):
+    """What is above."""
+
+    CLEAR = "clear"
 
 
 WEATHER = {"celsius": 21.5, "sky": "clear", "notes": ["é"], "wind": None}
@@ -56,6 +72,24 @@ def _returning(serve: Any, value: Any, **options: Any) -> Any:
         (
             {"on": datetime.date(2026, 7, 28)},
             {"content": [{"type": "text", "text": '{"on":"2026-07-28"}'}], "structuredContent": {"on": "2026-07-28"}},
+        ),
+        (
+            MappingProxyType({"a": Place("x"), "b": [Place("y")]}),
+            {
+                "content": [{"type": "text", "text": '{"a":{"name":"x"},"b":[{"name":"y"}]}'}],
+                "structuredContent": {"a": {"name": "x"}, "b": [{"name": "y"}]},
+            },
+        ),
+        ([Place("x")], {"content": [{"type": "text", "text": '{"name":"x"}'}]}),
+        (datetime.date(2026, 7, 28), {"content": [{"type": "text", "text": "2026-07-28"}]}),
+        (datetime.time(9, 30), {"content": [{"type": "text", "text": "09:30:00"}]}),
+        (Decimal("1.50"), {"content": [{"type": "text", "text": "1.50"}]}),
+        (UUID(int=7), {"content": [{"type": "text", "text": "00000000-0000-0000-0000-000000000007"}]}),
+        (Sky.CLEAR, {"content": [{"type": "text", "text": "clear"}]}),
+        ([Sky.CLEAR, 1.5], {"content": [{"type": "text", "text": "clear"}, {"type": "text", "text": "1.5"}]}),
+        (
+            Image(bytearray(b"\x89PNG"), "image/png"),
+            {"content": [{"type": "image", "data": "iVBORw==", "mimeType": "image/png"}]},
         ),
         (Image(b"\x89PNG"), {"content": [{"type": "image", "data": "iVBORw==", "mimeType": "image/png"}]}),
         (Audio(b"RIFF"), {"content": [{"type": "audio", "data": "UklGRg==", "mimeType": "audio/wav"}]}),
@@ -157,6 +191,26 @@ def test_what_must_not_be_returned_is_a_failed_call(serve: Any, value: Any, capl
     assert said.rpartition(" ")[2].rstrip(".") in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Text(None), "text of Text must be str"),
+        (lambda: Text(5), "text of Text must be str"),
+        (lambda: Text("x", annotations="user"), "annotations of Text must be"),
+        (lambda: Image("x"), "data of Image must be bytes"),
+        (lambda: Image(b"x", mime_type=None), "mime_type of Image must be str"),
+        (lambda: Audio(b"x", mime_type=None), "mime_type of Audio must be str"),
+        (lambda: EmbeddedResource("test://a", None), "contents of EmbeddedResource must be"),
+        (lambda: ResourceLink("test://a", None), "name of ResourceLink must be str"),
+        (lambda: ResourceLink("test://a", "a", size="3"), "size of ResourceLink must be int"),
+    ],
+)
+def test_a_record_that_could_not_go_out_is_never_made(make: Any, says: str) -> None:
+    """Clients drop a whole answer over one null; the author is shown the line instead."""
+    with pytest.raises(TypeError, match=says):
+        make()
+
+
 def test_half_a_surrogate_pair_does_not_get_out(serve: Any) -> None:
     assert _returning(serve, "a\ud800b").call("give")["content"][0]["text"] == "a?b"
     assert _returning(serve, {"a": "\udc00"}).call("give")["structuredContent"] == {"a": "?"}
@@ -216,19 +270,6 @@ def test_many_rows_are_an_array_that_clients_of_2025_are_not_shown(serve: Any) -
     assert server.legacy("tools/call", {"name": "give"}).get_json()["result"] == {
         "content": [{"type": "text", "text": '[{"name":"Ada"}]'}]
     }
-
-
-class Sky(enum.Enum):
-    """What is above."""
-
-    CLEAR = "clear"
-
-
-@dataclasses.dataclass
-class Place:
-    """Somewhere."""
-
-    name: str
 
 
 @dataclasses.dataclass
