@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from ..errors import ProtocolError
 from .messages import HEADER_MISMATCH, INVALID_PARAMS, UNSUPPORTED_VERSION, Id, Request
-from .schema import HeaderParameter
+from .mirrored import HeaderParameter
 
 MODERN = "2026-07-28"
 LEGACY = ("2025-11-25", "2025-06-18", "2025-03-26")

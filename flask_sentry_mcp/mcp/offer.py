@@ -101,6 +101,10 @@ def check_offer(offer: Offer, keywords: Mapping[str, bool]) -> None:
         if not is_keyword_name(name):
             raise TypeError(f"{offer.name}: {name!r} cannot be a keyword; name the field otherwise and set data_key")
         parameter = parameters.get(name)
+        if parameter is first and first.kind is first.POSITIONAL_OR_KEYWORD:
+            raise TypeError(
+                f"{offer.name}: {name!r} is what its function calls the context; call one of them otherwise"
+            )
         if parameter is None and not takes_all:
             raise TypeError(f"{offer.name} does not take {name!r}, which its schema declares")
         if parameter is not None and may_be_absent and parameter.default is parameter.empty:

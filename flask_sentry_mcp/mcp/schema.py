@@ -5,8 +5,8 @@ models and their hosts accept: every array has ``items``, nullable is ``type: [x
 nothing beyond the declared members.
 """
 
+import json
 import keyword
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
@@ -18,6 +18,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from marshmallow import Schema, ValidationError, fields, validate
 
 from ..errors import InvalidInput
+from .mirrored import header_parameters
 
 JSONSchema: TypeAlias = dict[str, Any]
 
@@ -35,8 +36,6 @@ class RawSchema:
 
 
 SchemaLike: TypeAlias = type[Schema] | Schema | Mapping[str, fields.Field[Any]] | RawSchema
-_HEADER_NAME = re.compile(r"[0-9A-Za-z-]+")  # no underscore: WSGI cannot tell it from a dash
-_HEADER_TYPES = ("string", "integer", "boolean")
 
 
 # -- declared -> JSON Schema ----------------------------------------------------------------------------------------
@@ -72,6 +71,8 @@ class _Converter(OpenAPIConverter):
         if isinstance(field, fields.Tuple):
             parts = [self.field2property(part) for part in field.tuple_fields]
             converted |= {"prefixItems": parts, "items": {}, "minItems": len(parts), "maxItems": len(parts)}
+        if "default" in converted:
+            _check_default(field, converted["default"])
         if isinstance(field, fields.Enum) and all(isinstance(one, str | None) for one in converted["enum"]):
             converted["type"] = ["string", "null"] if field.allow_none else "string"
         if "example" in converted:
@@ -79,6 +80,14 @@ class _Converter(OpenAPIConverter):
         for keyword_ in ("readOnly", "writeOnly", "min"):
             converted.pop(keyword_, None)
         return {name: value for name, value in converted.items() if value is not None}
+
+
+def _check_default(field: fields.Field[Any], written: Any) -> None:
+    """Raises TypeError for a default that JSON cannot say, as *written* by apispec."""
+    try:
+        json.dumps(written, allow_nan=False)
+    except (TypeError, ValueError):
+        raise TypeError(f"the load_default of {field.name!r} has no form in JSON: clients could not be told") from None
 
 
 class _Inward(_Converter):
@@ -198,22 +207,6 @@ def instance_of(schema: Any) -> Schema:
 # -- arguments ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class HeaderParameter:
-    """A parameter that clients mirror into a header (``x-mcp-header``): its name there, and where it is in the body."""
-
-    header: str
-    path: tuple[str, ...]
-
-    def value_in(self, arguments: Any) -> Any:
-        """The value that the header must repeat, or None when there is none."""
-        for name in self.path:
-            if not isinstance(arguments, dict):
-                return None
-            arguments = arguments.get(name)
-        return arguments
-
-
 class Arguments:
     """What one tool takes: ``json_schema`` for those who ask, ``read`` for what they send.
 
@@ -227,7 +220,12 @@ class Arguments:
         self._schema = instance_of({} if declared is None or isinstance(declared, RawSchema) else declared)
         if self._schema.many:
             raise TypeError("a tool's arguments are one object, not many")
-        self.json_schema = json_schema(self._schema) if self._raw is None else self._raw.json
+        if self._schema.unknown == marshmallow.INCLUDE:
+            raise TypeError(
+                "a tool's arguments are those that it declares: Meta.unknown cannot be INCLUDE; use a fields.Dict"
+            )
+        closed = {"additionalProperties": False}  # whatever Meta.unknown says: read refuses what is not declared
+        self.json_schema = json_schema(self._schema) | closed if self._raw is None else self._raw.json
         if self.json_schema.get("type") != "object":
             raise TypeError("a tool's arguments are an object")
         self.names = tuple(self.json_schema.get("properties", ()))
@@ -338,43 +336,6 @@ def _member_names(schema: Any) -> Iterator[str]:
     elif isinstance(schema, list):
         for below in schema:
             yield from _member_names(below)
-
-
-def header_parameters(schema: JSONSchema) -> tuple[HeaderParameter, ...]:
-    """The parameters that ``x-mcp-header`` marks in *schema*.
-
-    Raises: ValueError when a mark breaks a rule for which clients would drop the tool.
-    Source: https://modelcontextprotocol.io/specification/2026-07-28/server/tools#x-mcp-header
-    """
-    found = tuple(_marked(schema, ()))
-    names = [one.header.lower() for one in found]
-    if len(set(names)) != len(names):
-        raise ValueError("x-mcp-header names a header twice")
-    if _marks(schema) != len(found):
-        raise ValueError("x-mcp-header may only stand on properties that are reached through properties alone")
-    return found
-
-
-def _marked(schema: JSONSchema, path: tuple[str, ...]) -> Iterator[HeaderParameter]:
-    for name, part in schema.get("properties", {}).items():
-        if not isinstance(part, Mapping):
-            continue
-        header = part.get("x-mcp-header")
-        if header is not None:
-            types = part.get("type")
-            kinds = [kind for kind in (types if isinstance(types, list) else [types]) if kind != "null"]
-            if not isinstance(header, str) or not _HEADER_NAME.fullmatch(header):
-                raise ValueError(f"x-mcp-header of {name} must be letters, digits and dashes")
-            if len(kinds) != 1 or kinds[0] not in _HEADER_TYPES:
-                raise ValueError(f"x-mcp-header of {name} needs type string, integer or boolean")
-            yield HeaderParameter(header, (*path, name))
-        yield from _marked(dict(part), (*path, name))
-
-
-def _marks(schema: Any) -> int:
-    if isinstance(schema, Mapping):
-        return ("x-mcp-header" in schema) + sum(_marks(below) for below in schema.values())
-    return sum(_marks(below) for below in schema) if isinstance(schema, list) else 0
 
 
 def is_keyword_name(name: str) -> bool:

@@ -139,7 +139,7 @@ class Toolbox:
                     name=name or str(getattr(handler, "__name__", "")),
                     handler=handler,
                     description=words_for(handler, description),
-                    arguments=Arguments(schema),
+                    arguments=_arguments(name or str(getattr(handler, "__name__", "")), schema),
                     reads_only=reads_only,
                     destructive=_is_destructive(reads_only, destructive),
                     idempotent=idempotent or reads_only,
@@ -240,7 +240,7 @@ class Toolbox:
                     hidden_by=names(hidden_by, "hidden_by"),
                     icons=tuple(icons or ()),
                     meta=meta,
-                    arguments=Arguments(schema),
+                    arguments=_arguments(name or str(getattr(handler, "__name__", "")), schema),
                 )
             )
             return handler
@@ -344,6 +344,16 @@ def _keywords(offer: Tool | Prompt | Resource) -> dict[str, bool]:
     if isinstance(offer, Resource):
         return dict.fromkeys(offer.template.variables if offer.template else (), False)
     return offer.arguments.keywords
+
+
+def _arguments(name: str, schema: SchemaLike | None) -> Arguments:
+    """What *schema* declares; what is wrong with it is told with the name of the tool or prompt."""
+    try:
+        return Arguments(schema)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _is_destructive(reads_only: bool, destructive: bool | None) -> bool:

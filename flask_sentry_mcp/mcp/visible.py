@@ -12,10 +12,10 @@ from ..context import Context
 from ..errors import InsufficientScope, OutsideConstraint, ProtocolError
 from ..skills import SKILLS, Skill, implied
 from .messages import INVALID_PARAMS, encode
+from .mirrored import HeaderParameter
 from .offer import Offer
 from .prompt import Prompt
 from .resource import Resource
-from .schema import HeaderParameter
 from .seal import Seal
 from .tool import Tool, Toolbox
 

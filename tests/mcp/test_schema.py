@@ -1,11 +1,12 @@
 """From marshmallow to JSON Schema 2020-12, and what a caller is told about its arguments."""
 
 import enum
+from datetime import date
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from marshmallow import EXCLUDE, INCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from flask_sentry_mcp.errors import InvalidInput
 from flask_sentry_mcp.mcp.schema import Arguments, json_schema
@@ -204,3 +205,19 @@ def test_a_validator_that_quotes_the_caller_is_not_believed() -> None:
 def test_an_unknown_argument_for_a_tool_that_takes_none() -> None:
     with pytest.raises(InvalidInput, match="Valid arguments: none"):
         Arguments(None).read({"x": 1})
+
+
+@pytest.mark.parametrize("unknown", [RAISE, EXCLUDE])
+def test_what_is_listed_is_what_holds(unknown: str) -> None:
+    """A schema that an application also uses elsewhere may leave unknown members out there; here they are refused."""
+    arguments = Arguments(Address(unknown=unknown))
+
+    assert arguments.json_schema["additionalProperties"] is False
+    with pytest.raises(InvalidInput):
+        arguments.read({"street": "Main", "more": 1})
+
+
+def test_a_default_is_listed_as_a_client_would_write_it() -> None:
+    listed = json_schema(Schema.from_dict({"on": fields.Date(load_default=date(2026, 7, 28))})())
+
+    assert listed["properties"]["on"] == {"type": "string", "format": "date", "default": "2026-07-28"}

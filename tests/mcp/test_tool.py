@@ -1,6 +1,7 @@
 """The decorator: what it records, what it hands back, and what it refuses while the application starts."""
 
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -188,7 +189,14 @@ def test_what_cannot_work_is_refused_at_declaration(
         ({"class": fields.Str(required=True)}, "'class' cannot be a keyword"),
         ("Greeting", "a schema is a marshmallow Schema"),
         ({"name": "string"}, "a schema is a marshmallow Schema"),
-        (Greeting(many=True), "one object, not many"),
+        (Greeting(many=True), "greet: .* one object, not many"),
+        (Greeting(unknown="include"), "greet: .* Meta.unknown cannot be INCLUDE"),
+        (
+            {"name": fields.Decimal(load_default=Decimal("1.5"))},
+            "greet: the load_default of 'name' has no form in JSON",
+        ),
+        ({"name": fields.Raw(load_default=object())}, "greet: the load_default of 'name' has no form in JSON"),
+        ({"ctx": fields.Str(required=True)}, "greet: 'ctx' is what its function calls the context"),
     ],
 )
 def test_schemas_that_cannot_work_are_refused_at_declaration(schema: Any, says: str) -> None:
