@@ -153,6 +153,8 @@ class SentryMCP:
     def limit(self, rule: str, key: Callable[[], str] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """A decorator for a route of the application's own: at most *rule* per address, or per ``key()``; else 429.
 
+        Each route has counters of its own.
+
         >>> @app.get("/report")
         ... @mcp.limit("10/minute")
         ... def report(): ...
@@ -164,7 +166,7 @@ class SentryMCP:
             def limited(*args: P.args, **kwargs: P.kwargs) -> R:
                 state = state_of(current_app)
                 try:
-                    state.limits.hit(rule, view.__qualname__, key() if key else _address_key(state))
+                    state.limits.hit(rule, "route", request.endpoint or "", key() if key else _address_key(state))
                 except TooManyRequests as error:
                     raise exceptions.TooManyRequests(error.public, retry_after=error.retry_after_s) from error
                 return view(*args, **kwargs)

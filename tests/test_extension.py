@@ -264,6 +264,24 @@ def test_limits_may_count_by_what_the_host_says(sandbox: Sandbox) -> None:
     assert answers == [200, 200, 429]
 
 
+def test_each_route_has_its_own_counters(sandbox: Sandbox) -> None:
+    """Also those whose views a factory makes, which have one name, and one that is named like a counter of ours."""
+    app = Flask("host")
+    app.config.update(settings_for(sandbox))
+    mcp = SentryMCP(app)
+
+    def grant() -> str:
+        return "here"
+
+    for name in ("one", "two"):
+        app.add_url_rule(f"/{name}", name, mcp.limit("1/minute", key=lambda: "somebody")(grant))
+    client = app.test_client()
+
+    answers = [client.get(path).status_code for path in ("/one", "/two", "/one", "/two")]
+
+    assert answers == [200, 200, 429, 429]
+
+
 def test_the_region_check_serves_the_hosts_own_routes(host: Flask) -> None:
     """B8: the same rule, for code of the application."""
     regions = state_of(host).regions
