@@ -1,14 +1,16 @@
 """SentryMCP: wires the rooms together, holds no logic. The state of an application lives in the application."""
 
 import functools
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
-from flask import Flask, current_app, request
+from flask import Blueprint, Flask, current_app, request
 from limits import parse_many
 from werkzeug import exceptions
+from werkzeug.routing import Rule
 
 from . import cli, config
 from .audit import Audit
@@ -91,20 +93,31 @@ class SentryMCP:
     def init_app(self, app: Flask) -> None:
         """Read the configuration, build the state, register the blueprints and the commands.
 
-        Raises: ConfigurationError, which lists every mistake in the settings; ValueError for a tool, prompt or resource
+        Raises: ConfigurationError, which lists every mistake in the settings; RuntimeError when the application has a
+        route of its own at an address of ours; ValueError for a tool, prompt or resource
         that no sign-in could ever reach. What is added later is held to the same.
         """
         if "sentry_mcp" in app.extensions:
             raise RuntimeError("This application has a SentryMCP already; use that one.")
         settings = config.load(app.config)
         self.tools.require(self._check_reachable)
-        state = app.extensions["sentry_mcp"] = self._state(app, settings)
-        prefix = settings.issuer_path if self._url_prefix is None else self._url_prefix
-        app.register_blueprint(mcp_blueprint(state.endpoint), url_prefix=prefix or None)
-        app.register_blueprint(oauth_blueprint(state.provider), url_prefix=prefix or None)
-        app.register_blueprint(well_known_blueprint(state.provider))
+        state = self._state(app, settings)
+        prefix = (settings.issuer_path if self._url_prefix is None else self._url_prefix) or None
+        blueprints = (
+            (mcp_blueprint(state.endpoint), prefix),
+            (oauth_blueprint(state.provider), prefix),
+            (well_known_blueprint(state.provider), None),
+        )
+        try:
+            _check_addresses(app, blueprints)
+        except RuntimeError:
+            state.store.close()
+            raise
+        for blueprint, url_prefix in blueprints:
+            app.register_blueprint(blueprint, url_prefix=url_prefix)
         app.cli.add_command(cli.commands)
         redact.install()
+        app.extensions["sentry_mcp"] = state
 
     def _state(self, app: Flask, settings: config.Settings) -> State:
         store = open_store(settings.store, instance_path=app.instance_path, engine=self._engine, redis=self._redis)
@@ -174,6 +187,28 @@ class SentryMCP:
             return limited
 
         return decorate
+
+
+def _check_addresses(app: Flask, blueprints: Iterable[tuple[Blueprint, str | None]]) -> None:
+    """Raises RuntimeError when a route of *app* has the address of one of ours: one of them would never be reached.
+
+    A route for everything else, as ``/<path:page>``, is no such: the more exact one goes first.
+    """
+    ours = Flask(__name__, static_folder=None)
+    for blueprint, url_prefix in blueprints:
+        ours.register_blueprint(blueprint, url_prefix=url_prefix)
+    taken = {_address(rule) for rule in ours.url_map.iter_rules()}
+    for rule in app.url_map.iter_rules():
+        if not rule.subdomain and not rule.host and _address(rule) in taken:
+            raise RuntimeError(
+                f"This application has a route at {rule.rule}, where an address of flask-sentry-mcp would be. Give "
+                "SENTRY_MCP_PUBLIC_URL a path of its own, as in https://app.example/sentry, or move the route."
+            )
+
+
+def _address(rule: Rule) -> str:
+    """What a rule matches, whatever its variables are called: ``/mcp/<>``."""
+    return re.sub("<[^>]*>", "<>", rule.rule).rstrip("/")
 
 
 def state_of(app: Flask) -> State:

@@ -204,6 +204,48 @@ def test_a_second_extension_in_one_application_is_refused(host: Flask) -> None:
         SentryMCP(host)
 
 
+@pytest.mark.parametrize(
+    "path", ["/oauth/token", "/mcp", "/mcp/<int:number>/", "/.well-known/oauth-protected-resource"]
+)
+def test_a_route_of_the_hosts_at_an_address_of_ours_stops_the_start(sandbox: Sandbox, path: str) -> None:
+    """One of the two would never be reached. With the path that the sentence advises, both are."""
+    app = Flask("host")
+    app.config.update(settings_for(sandbox))
+    app.add_url_rule(path, "taken", lambda **_: "the host's", methods=["POST"])
+    mcp = SentryMCP()
+
+    with pytest.raises(RuntimeError, match="Give SENTRY_MCP_PUBLIC_URL a path of its own"):
+        mcp.init_app(app)
+
+    assert "sentry_mcp" not in app.extensions
+    assert list(app.blueprints) == []
+
+
+def test_a_start_that_failed_can_be_tried_again(sandbox: Sandbox) -> None:
+    app, mcp = Flask("host"), SentryMCP()
+    app.config.update(settings_for(sandbox))
+    app.add_url_rule("/oauth/token", "taken", lambda: "the host's", methods=["POST"])
+    with pytest.raises(RuntimeError):
+        mcp.init_app(app)
+
+    app.config["SENTRY_MCP_PUBLIC_URL"] = f"{PUBLIC_URL}/sentry"
+    mcp.init_app(app)
+
+    assert app.test_client().post(f"{PUBLIC_URL}/oauth/token").text == "the host's"
+    assert app.test_client().post(f"{PUBLIC_URL}/sentry/oauth/token").status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/<path:page>", "/<page>", "/oauth/<provider>", "/mcp/health/live"])
+def test_a_route_for_everything_else_is_in_nobodys_way(sandbox: Sandbox, path: str) -> None:
+    app = Flask("host")
+    app.config.update(settings_for(sandbox))
+    app.add_url_rule(path, "page", lambda **_: "the host's")
+
+    SentryMCP(app)
+
+    assert app.test_client().post(f"{PUBLIC_URL}/mcp", json={}).status_code == 401
+
+
 def test_mistakes_in_settings_stop_the_start() -> None:
     """B16."""
     app = Flask("host")
