@@ -1,12 +1,15 @@
 """flask_sentry_mcp.testing: a signed-in client in one line, with the skills and the constraint one asks for."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
+from marshmallow import fields
 
-from flask_sentry_mcp import clock
+from flask_sentry_mcp import Context, SentryMCP, clock
 from flask_sentry_mcp.extension import state_of
 from flask_sentry_mcp.sandbox import Sandbox
-from flask_sentry_mcp.testing import MODERN, sign_in
+from flask_sentry_mcp.testing import MODERN, MCPClient, settings_for, sign_in, start_sandbox
 
 
 @pytest.mark.parametrize("protocol", [MODERN, "2025-11-25", "2025-06-18", "2025-03-26"])
@@ -98,3 +101,76 @@ def test_the_tokens_of_sentry_never_reach_the_client(app: Flask, sandbox: Sandbo
     assert sent not in str(mcp.tokens)
     assert sent not in str(answer.json)
     assert state_of(app).store.count("grant") == 1
+
+
+# -- what a user's own tests meet -----------------------------------------------------------------------------------
+
+
+def test_a_session_of_tests_meets_no_limit(app: Flask, sandbox: Sandbox) -> None:
+    """Sixty-one sign-ins and more calls than a minute allows, all at one application."""
+    agents = [sign_in(app, sandbox) for _ in range(61)]
+
+    assert all(agents[0].post("tools/list", {}).status_code == 200 for _ in range(130))
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"skills": ["nope"]}, "the page does not offer nope, but inspect, seer, triage"),
+        ({"user": "zoe"}, "nobody in the sandbox is called zoe; there are .*jonas.*mira"),
+        ({"project": "storefront"}, "a project needs its organization"),
+    ],
+)
+def test_what_is_not_there_is_told_with_what_is(app: Flask, sandbox: Sandbox, asked: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        sign_in(app, sandbox, **asked)
+
+
+def test_settings_know_the_address_that_the_sandbox_was_started_for() -> None:
+    with start_sandbox("https://other.test") as sandbox:
+        assert settings_for(sandbox)["SENTRY_MCP_PUBLIC_URL"] == "https://other.test"
+
+
+def test_an_application_that_the_sandbox_does_not_know(sandbox: Sandbox) -> None:
+    app = Flask("host")
+    app.config.update(settings_for(sandbox, "https://other.test"))
+    SentryMCP(app)
+
+    with pytest.raises(ValueError, match=r"start_sandbox\('https://other.test'\) does"):
+        sign_in(app, sandbox)
+
+
+@pytest.fixture
+def asking(sandbox: Sandbox) -> MCPClient:
+    """A client of an application with a tool that asks for everything there is."""
+    app = Flask("host")
+    app.config.update(settings_for(sandbox))
+    extension = SentryMCP(app)
+
+    @extension.tool(reads_only=True)
+    def book(ctx: Context) -> str:
+        """Book a table."""
+        name = ctx.elicit("For whom?", {"name": fields.String(required=True)}, key="who")
+        greeting = ctx.sample("Greet them.", max_tokens=9)
+        return f"{name.action} {name.content} {greeting['content']['text']} {ctx.roots(key='roots')}"
+
+    return sign_in(app, sandbox)
+
+
+def test_a_tool_that_asks_is_answered(asking: MCPClient) -> None:
+    answers = {"who": {"name": "Zoe"}, "question-2": "Hello", "roots": [{"uri": "file:///work"}]}
+
+    answer = asking.call("book", answers=answers)
+
+    assert answer.text == "accept {'name': 'Zoe'} Hello [{'uri': 'file:///work'}]"
+
+
+def test_a_person_may_decline(asking: MCPClient) -> None:
+    answers = {"who": "decline", "question-2": "Hello", "roots": []}
+
+    assert asking.call("book", answers=answers).text == "decline None Hello []"
+
+
+def test_a_question_without_an_answer_fails_the_test(asking: MCPClient) -> None:
+    with pytest.raises(AssertionError, match="book asks 'who', and answers has none: For whom"):
+        asking.call("book", answers={})

@@ -56,10 +56,10 @@ class Sandbox:
         rate_limit: int | None = None,
         seer_takes_s: float = 6.0,
     ) -> None:
-        uris = tuple(redirect_uris)
+        self.redirect_uris = tuple(redirect_uris)
         applications = (
-            Application(CLIENT_ID, CLIENT_SECRET, "Flask Sentry MCP", uris),
-            Application(PUBLIC_CLIENT_ID, None, "Terminal program", uris),
+            Application(CLIENT_ID, CLIENT_SECRET, "Flask Sentry MCP", self.redirect_uris),
+            Application(PUBLIC_CLIENT_ID, None, "Terminal program", self.redirect_uris),
         )
         self._state = State(
             world=seeding.plant(seed, clock.now()),

@@ -208,7 +208,7 @@ def test_an_unknown_argument_for_a_tool_that_takes_none() -> None:
 
 
 @pytest.mark.parametrize("unknown", [RAISE, EXCLUDE])
-def test_what_is_listed_is_what_holds(unknown: str) -> None:
+def test_what_is_listed_is_what_holds(unknown: Any) -> None:
     """A schema that an application also uses elsewhere may leave unknown members out there; here they are refused."""
     arguments = Arguments(Address(unknown=unknown))
 
