@@ -333,6 +333,23 @@ def test_the_region_check_serves_the_hosts_own_routes(host: Flask) -> None:
         regions.resolve("https://evil.example")
 
 
+def test_the_region_check_serves_an_applications_own_tools(sandbox: Sandbox) -> None:
+    """B8: what is refused reaches the agent as a sentence of ours."""
+    app, mcp = Flask("host"), SentryMCP()
+    app.config.update(settings_for(sandbox))
+
+    @mcp.tool({"region_url": fields.String(load_default=None)}, reads_only=True)
+    def name_region(ctx: Context, *, region_url: str | None) -> str:
+        """Name the server that a region URL stands for."""
+        return ctx.sentry.regions.resolve(region_url)
+
+    mcp.init_app(app)
+    agent = sign_in(app, sandbox)
+
+    assert agent.call("name_region").text == sandbox.url
+    assert agent.call("name_region", region_url="https://evil.example").text == ForbiddenRegion().public
+
+
 def test_the_list_is_short_or_full_and_all_can_be_called_either_way(sandbox: Sandbox) -> None:
     listed = {}
     for length in ("short", "full"):
