@@ -14,7 +14,7 @@ from flask.cli import AppGroup, with_appcontext
 
 from . import config, doctor
 from .context import Context
-from .errors import OAuthError
+from .errors import OAuthError, SentryMCPError
 from .mcp.endpoint import Server
 from .mcp.stdio import Stdio
 from .oauth import administration
@@ -31,7 +31,19 @@ if TYPE_CHECKING:
 
     from .extension import State
 
-commands = AppGroup("sentry-mcp", help="Settings, tools and sign-ins of the MCP endpoint.")
+
+class _Commands(AppGroup):
+    """Commands that tell a failure in our own words instead of a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except SentryMCPError as error:
+            raise click.ClickException(f"{error.public} ({error})") from error
+
+
+commands = _Commands("sentry-mcp", help="Settings, tools and sign-ins of the MCP endpoint.")
 
 
 def _state() -> "State":

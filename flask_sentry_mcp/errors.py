@@ -48,10 +48,13 @@ class ConfigurationError(SentryMCPError):
 
 
 class TooManyRequests(SentryMCPError):
-    """A rate limit was reached. ``retry_after_s`` is always set."""
+    """A rate limit was reached."""
 
     code, http_status = "temporarily_unavailable", 429
     public = "Too many requests. Wait the number of seconds given in Retry-After, then try again."
+
+    def __init__(self, detail: str = "", *, public: str | None = None, retry_after_s: int = 5) -> None:
+        super().__init__(detail, public=public, retry_after_s=retry_after_s)
 
 
 class StoreUnavailable(SentryMCPError):

@@ -31,7 +31,7 @@ REDIRECT_URI = "http://127.0.0.1:8765/callback"
 MODERN = "2026-07-28"
 _CALLBACK = "/oauth/callback"
 _CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
-_CAN_ANSWER = {"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}}
+_CAN_ANSWER: dict[str, Any] = {"elicitation": {"form": {}, "url": {}}, "sampling": {}, "roots": {}}
 _addresses = itertools.count(1)
 
 

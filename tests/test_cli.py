@@ -5,9 +5,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from flask_sentry_mcp import SentryMCP, clock, config
+from flask_sentry_mcp.errors import StoreUnavailable
 from flask_sentry_mcp.extension import state_of
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import settings_for, sign_in
@@ -31,6 +33,20 @@ def test_config_shows_every_setting_and_no_secret(app: Flask) -> None:
     for secret in (app.config["SENTRY_CLIENT_SECRET"], app.config["COOKIE_SECRET"]):
         assert secret not in shown.output
     assert str(app.config["SENTRY_MCP_VAULT_KEYS"][0][1]) not in shown.output
+
+
+@pytest.mark.parametrize("command", ["purge", "grants", "clients", "rotate-keys"])
+def test_a_store_that_fails_is_told_in_a_sentence(app: Flask, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    def fail(*_: Any, **__: Any) -> Any:
+        raise StoreUnavailable("the disk is gone")
+
+    for method in ("find", "count", "purge"):
+        monkeypatch.setattr(type(state_of(app).store), method, fail)
+
+    shown = app.test_cli_runner().invoke(args=["sentry-mcp", command])
+
+    assert shown.exit_code == 1
+    assert shown.output == f"Error: {StoreUnavailable.public} (the disk is gone)\n"
 
 
 def test_tools_lists_every_tool_with_its_skills(app: Flask) -> None:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
+from jinja2 import defaults
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
 
@@ -36,6 +37,16 @@ View = Callable[[Arrival], Answer]
 log = logging.getLogger(__name__)
 
 _EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+_DELIMITERS: dict[str, Any] = {
+    "block_start_string": defaults.BLOCK_START_STRING,
+    "block_end_string": defaults.BLOCK_END_STRING,
+    "variable_start_string": defaults.VARIABLE_START_STRING,
+    "variable_end_string": defaults.VARIABLE_END_STRING,
+    "comment_start_string": defaults.COMMENT_START_STRING,
+    "comment_end_string": defaults.COMMENT_END_STRING,
+    "line_statement_prefix": defaults.LINE_STATEMENT_PREFIX,
+    "line_comment_prefix": defaults.LINE_COMMENT_PREFIX,
+}
 _CACHED = {"Cache-Control": "public, max-age=3600"}
 
 
@@ -293,7 +304,7 @@ def _response(settings: Settings, answer: Answer) -> Response:
         body = answer.body if isinstance(answer.body, bytes) else json.dumps(answer.body).encode()
         return Response(body, answer.status, answer.headers, mimetype="application/json")
     if isinstance(answer, Page):
-        html = render_template(answer.template, **answer.values)
+        html = _rendered(answer)
         response = Response(html, answer.status, {**answer.headers, **headers.for_page(html)}, mimetype="text/html")
     else:
         response = _Redirect(b"", 303, {"Location": answer.location, "Referrer-Policy": "no-referrer"})
@@ -310,6 +321,19 @@ def _response(settings: Settings, answer: Answer) -> Response:
             samesite="Lax",
         )
     return response
+
+
+def _rendered(page: Page) -> str:
+    """The page, by our template or the host's of the same path: in Jinja's own delimiters, whatever the host's are."""
+    host = current_app.jinja_env
+    if all(getattr(host, name) == usual for name, usual in _DELIMITERS.items()):
+        return render_template(page.template, **page.values)
+    if "sentry_mcp_pages" not in current_app.extensions:
+        current_app.extensions["sentry_mcp_pages"] = host.overlay(**_DELIMITERS)
+    values = dict(page.values)
+    current_app.update_template_context(values)
+    html: str = current_app.extensions["sentry_mcp_pages"].get_template(page.template).render(values)
+    return html
 
 
 class _Redirect(Response):

@@ -16,6 +16,7 @@ from flask_sentry_mcp.errors import (
     SentryUnreachable,
     SignInEnded,
     ToolFailed,
+    TooManyRequests,
 )
 from flask_sentry_mcp.mcp.content import Result
 from flask_sentry_mcp.mcp.tool import Toolbox
@@ -94,6 +95,20 @@ def test_arguments_are_checked_before_the_tool_runs(serve: Any) -> None:
 
     assert server.call("work", {"count": "many"})["isError"] is True
     assert ran == []
+
+
+def test_a_limit_of_a_tools_own_says_how_long_to_wait(serve: Any) -> None:
+    """Whether its author said so or not."""
+    toolbox = Toolbox()
+
+    @toolbox.tool(reads_only=True)
+    def scarce(ctx: Context) -> str:
+        """Count by itself."""
+        raise TooManyRequests("the author's own")
+
+    result = serve(toolbox).call("scarce")
+
+    assert result["content"][0]["text"] == "Too many requests. Wait 5 s, then try again."
 
 
 def test_a_limit_of_a_tool_is_counted_per_grant(serve: Any, context: Any) -> None:
