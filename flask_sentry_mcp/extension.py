@@ -93,9 +93,9 @@ class SentryMCP:
     def init_app(self, app: Flask) -> None:
         """Read the configuration, build the state, register the blueprints and the commands.
 
-        Raises: ConfigurationError, which lists every mistake in the settings; RuntimeError when the application has a
-        route of its own at an address of ours; ValueError for a tool, prompt or resource
-        that no sign-in could ever reach. What is added later is held to the same.
+        Raises: ConfigurationError, which lists every mistake in the settings; ValueError for a tool, prompt or resource
+        that no sign-in could ever reach (what is added later is held to the same); RuntimeError when the application
+        has a route of its own at an address of ours.
         """
         if "sentry_mcp" in app.extensions:
             raise RuntimeError("This application has a SentryMCP already; use that one.")
