@@ -45,7 +45,8 @@ REPLAY_ORDERS = (
     "user.id",
     "user.username",
 )
-_COMMON = "Everywhere: project, timestamp, environment, release, platform, user.id, user.email, sdk.name."
+QUOTES = 'Text with a colon goes in quotes, as in "KeyError: discount".'
+_COMMON = f"Everywhere: project, timestamp, environment, release, platform, user.id, user.email, sdk.name. {QUOTES}"
 RULES = {
     "errors": f"Errors: message, level, error.type, error.value, error.handled, culprit, title, os.name, browser.name, "
     f"any tag. Functions: count(), count_unique(x), last_seen(), eps(), epm(); no averages or percentiles. {_COMMON}",

@@ -7,16 +7,17 @@ from ..errors import SentryRefused
 from ..mcp.content import Result
 from ..render import searches as render
 from ..sentry.client import Page
+from .datasets import QUOTES
 
 ISSUE_RULES = (
     "Issues: is:unresolved|resolved|ignored|assigned|unassigned|regressed|escalating|new|for_review|linked, level, "
     "issue.category, issue.type, issue.priority, environment, release (latest), firstRelease, firstSeen:-24h, "
     "lastSeen:-7d, assigned:me, userCount:>100, timesSeen:>10, has:x, any tag. Lists as in level:[error,fatal], "
-    'negation as in !level:info, values with blanks as in transaction:"POST /pay".'
+    f'negation as in !level:info, values with blanks as in transaction:"POST /pay". {QUOTES}'
 )
 EVENT_RULES = (
     "Events of an issue: environment, release, user.id, user.email, url, any tag, id. Negation as in "
-    '!environment:dev, values with blanks as in transaction:"POST /pay".'
+    f'!environment:dev, values with blanks as in transaction:"POST /pay". {QUOTES}'
 )
 
 

@@ -68,7 +68,7 @@ def search_events(
     """
     if wording.is_question(query):
         raise InvalidInput(
-            "query takes Sentry's search syntax, not a question. A search for something like this: "
+            f"query takes Sentry's search syntax, not a question. {wording.QUOTE_IT} A search for something like this: "
             + wording.events_example(query)
         )
     chosen, order = datasets.columns(dataset, fields_, sort)
@@ -218,8 +218,9 @@ def search_issue_events(
     """
     if wording.is_question(query):
         raise InvalidInput(
-            'query takes Sentry\'s search syntax, not a question. Try query="environment:production", '
-            'query="release:latest", query="user.email:*" or query="", and a period such as 24h.'
+            f"query takes Sentry's search syntax, not a question. {wording.QUOTE_IT} A filter looks like "
+            'query="environment:production", query="release:latest" or query="user.email:*"; with query="" all events '
+            "of the period are shown."
         )
     if sort not in (None, "", "-timestamp"):
         raise InvalidInput("Events of an issue come newest first; leave sort out.")

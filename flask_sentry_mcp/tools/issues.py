@@ -65,8 +65,8 @@ def search_issues(
     """
     if wording.is_question(query):
         raise InvalidInput(
-            "query takes Sentry's search syntax or words of a title, not a question. A search for something like this: "
-            + wording.issues_example(query)
+            "query takes Sentry's search syntax or words of a title, not a question. "
+            f"{wording.QUOTE_IT} A search for something like this: " + wording.issues_example(query)
         )
     project = project_id(ctx.sentry, organization_slug, project_slug_or_id, region_url=region_url)
     ask = partial(

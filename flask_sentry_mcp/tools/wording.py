@@ -8,12 +8,25 @@ import re
 from dataclasses import dataclass
 
 _STRUCTURED = re.compile(r"(?:^|[\s(])!?[a-z_][\w.\[\]-]*(?:\([^)]*\))?:(?!//)\S", re.IGNORECASE)
-_ASKING = re.compile(
-    r"\b(how (many|much|often|long|slow)|show( me)?|list|which|what|who|where|why|when|give me|find( me)?|count of|"
-    r"number of|top \d+|most (common|frequent)|last (hour|day|week|month|\d+)|past (hour|day|week|month|\d+)|"
-    r"today|yesterday|this (week|month)|per (day|hour|minute|user|endpoint)|please|can you)\b",
+_THINGS = "errors|issues|problems|bugs|crashes|events|logs|spans|traces|transactions|endpoints|requests|replays|users"
+_OPENING = re.compile(
+    r"(please |can you |could you )*"
+    r"(how (many|much|often|long|slow|fast|do|does|did|is|are)|(which|what|who|whose|what's|who's) |"
+    r"(why|when|where) (is|are|was|were|do|does|did)|(show|give|tell|find|get) (me|us)|(show|list) (all|the|my|every)|"
+    rf"(the )?most (common|frequent|recent)|top \d+ |(list|show|count)( \w+){{0,2}} ({_THINGS}))\b",
     re.IGNORECASE,
 )
+_AGGREGATING = re.compile(
+    r"\bp(50|75|90|95|99)\b.* (of|for|per|by) |\b(average|avg|median)\b.* (of|for|per|by) |"
+    rf"\b({_THINGS}|counts?|latency|duration|throughput) (grouped by|by|per) \w|"
+    rf"^select\b.+\bfrom ({_THINGS})\b",
+    re.IGNORECASE,
+)
+_TELLING = re.compile(
+    rf"\b({_THINGS}|unresolved|unassigned|assigned to|slow(est)?|latency|p\d\d|production|staging|yesterday|today)\b",
+    re.IGNORECASE,
+)
+QUOTE_IT = "To search for this text, put it in quotes."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +43,14 @@ def _example(words: str, arguments: str) -> Example:
 
 _EVENTS = (
     _example(
-        "slow|latency|duration|p\\d\\d|response time|performance",
+        "slow|latency|duration|p\\d\\d\\b|response time|performance",
         'dataset="spans", query="is_transaction:true", fields=["transaction", "p95(span.duration)", "count()"], '
         'sort="-p95(span.duration)"',
     ),
-    _example("replay|rage|dead click", 'dataset="replays", query="count_rage_clicks:>0"'),
-    _example("log", 'dataset="logs", query="severity:error message:*timeout*"'),
+    _example("replay|rage\\b|dead click", 'dataset="replays", query="count_rage_clicks:>0"'),
+    _example("logs?\\b", 'dataset="logs", query="severity:error message:*timeout*"'),
     _example(
-        "token|model|ai |llm|agent",
+        "tokens?\\b|model|ai\\b|llm|agent",
         'dataset="spans", query="has:gen_ai.request.model", fields=["gen_ai.request.model", '
         '"sum(gen_ai.usage.input_tokens)"], sort="-sum(gen_ai.usage.input_tokens)"',
     ),
@@ -55,23 +68,23 @@ _EVENTS = (
         'dataset="errors", query="release:latest", fields=["release", "count()"], sort="-count()"',
     ),
     _example(
-        "browser|device|os ",
+        "browser|device|os\\b",
         'dataset="errors", query="has:browser.name", fields=["browser.name", "count()"], sort="-count()"',
     ),
     _example("", 'dataset="errors", query="level:error", fields=["title", "count()"], sort="-count()"'),
 )
 _ISSUES = (
-    _example("mine|my |assigned to me", 'query="is:unresolved assigned:me"'),
+    _example("mine\\b|my\\b|assigned to me", 'query="is:unresolved assigned:me"'),
     _example("feedback|complain", 'query="issue.category:feedback is:unresolved"'),
-    _example("new|today|recent|yesterday", 'query="is:unresolved firstSeen:-24h", sort="new"'),
-    _example("regress|came back|again", 'query="is:regressed"'),
+    _example("new\\b|today|recent|yesterday", 'query="is:unresolved firstSeen:-24h", sort="new"'),
+    _example("regress|came back|again\\b", 'query="is:regressed"'),
     _example("user|affect|impact", 'query="is:unresolved", sort="user"'),
-    _example("often|frequent|common|top|most", 'query="is:unresolved", sort="freq"'),
+    _example("often|frequent|common|top\\b|most\\b", 'query="is:unresolved", sort="freq"'),
     _example("release|deploy|version", 'query="is:unresolved firstRelease:latest"'),
     _example("slow|performance|latency|database", 'query="is:unresolved issue.category:[db_query,http_client]"'),
     _example("unassigned|nobody", 'query="is:unresolved is:unassigned"'),
     _example("crash|fatal|unhandled", 'query="is:unresolved error.unhandled:true"'),
-    _example("prod", 'query="is:unresolved environment:production"'),
+    _example("prod\\b|production", 'query="is:unresolved environment:production"'),
     _example("", 'query="is:unresolved level:error"'),
 )
 _PERIODS = (
@@ -88,12 +101,25 @@ def is_structured(query: str) -> bool:
 
 
 def is_question(query: str) -> bool:
-    """Whether *query* is a question in natural words, not a search: several words, none ``key:value``, one that asks.
+    """Whether *query* is a question in natural words, not a search: it begins as one, or asks for a calculation.
+
+    A text that merely resembles one is searched: exceptions say "list index out of range" and "please try again".
 
     >>> is_question("show me the slowest endpoints"), is_question("cart total is negative")
     (True, False)
     """
-    return len(query.split()) >= 3 and not is_structured(query) and _ASKING.search(query) is not None
+    if len(query.split()) < 3 or _is_literal(query):
+        return False
+    return _OPENING.match(query) is not None or _AGGREGATING.search(query) is not None
+
+
+def may_mean_a_filter(query: str) -> bool:
+    """Whether *query*, which was searched as text, has words that a filter could stand for.
+
+    >>> may_mean_a_filter("slow endpoints"), may_mean_a_filter("cart total is negative")
+    (True, False)
+    """
+    return len(query.split()) >= 2 and not _is_literal(query) and _TELLING.search(query) is not None
 
 
 def events_example(question: str) -> str:
@@ -104,6 +130,11 @@ def events_example(question: str) -> str:
 def issues_example(question: str) -> str:
     """Arguments of search_issues that answer a question like this."""
     return _fitting(_ISSUES, question, ("24h", "7d", "30d"))
+
+
+def _is_literal(query: str) -> bool:
+    """Whether *query* is written as a search, or as an exception is: ``KeyError: 'discount'``."""
+    return '"' in query or ": " in query or is_structured(query)
 
 
 def _fitting(examples: tuple[Example, ...], question: str, periods: tuple[str, ...]) -> str:

@@ -331,9 +331,61 @@ def test_a_question_about_issues_as_well(mira: Caller, question: str, part: str)
     assert part in mira.refused("search_issues", **NORTHWIND, query=question)
 
 
-@pytest.mark.parametrize("query", ["cart total is negative", "which:x how many", "TypeError", "show cart"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "cart total is negative",
+        "which:x how many",
+        "TypeError",
+        "show cart",
+        "list index out of range",
+        '"how many items are left"',
+        "Cannot find module 'react'",
+        "pop from empty list",
+        "Couldn't find User with ID",
+        "The request timed out when calling /pay",
+        "Something went wrong, please try again",
+        "Maximum number of retries exceeded",
+        "When using this you must be careful",
+    ],
+)
 def test_words_of_a_title_are_no_question(mira: Caller, query: str) -> None:
     assert mira.read("search_issues", **NORTHWIND, query=query).startswith("# Issues in northwind")
+
+
+@pytest.mark.parametrize("query", ["TypeError: list indices must be integers", "What went wrong: a build failed"])
+def test_a_text_with_a_colon_is_no_question_and_told_to_be_quoted(mira: Caller, query: str) -> None:
+    """Sentry takes the word before the colon for a field."""
+    for tool in ("search_issues", "search_events"):
+        text = failed(mira, tool, query=query)
+
+        assert "Empty string after" in text
+        assert 'Text with a colon goes in quotes, as in "KeyError: discount".' in text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "count errors by release",
+        "p95 latency of POST /pay",
+        "average response time of checkout",
+        "SELECT count(*) FROM errors",
+        "top 10 slow queries",
+        "most common errors this week",
+    ],
+)
+def test_what_asks_for_a_calculation_is_a_question(mira: Caller, sandbox: Sandbox, question: str) -> None:
+    """Decision 9: words that no event contains would only find nothing."""
+    refused = mira.refused("search_events", **NORTHWIND, query=question)
+
+    assert "To search for this text, put it in quotes." in refused
+    assert "fields=[" in refused
+    assert len(sandbox.requests) == 0
+
+
+@pytest.mark.parametrize("question", ["how many login errors are there", "how many errors in the dialog"])
+def test_a_word_within_another_one_is_not_meant(mira: Caller, question: str) -> None:
+    assert 'dataset="errors"' in mira.refused("search_events", **NORTHWIND, query=question)
 
 
 def test_an_issue_query_that_cannot_be_read_is_explained(mira: Caller) -> None:
