@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import SentryRefused
+from ..errors import UpstreamError
 from .client import Page, SentryClient
 from .links import IssueReference
 
@@ -53,16 +53,14 @@ def search_events(sentry: SentryClient, search: Search) -> Page:
 def check_search(sentry: SentryClient, search: Search) -> Mapping[str, Any] | None:
     """What Sentry thinks of a search before it is run: ``{"valid": false, "field": [{"valid": false, ...}], ...}``.
 
-    None when it cannot tell (the feature is off, or older than this).
+    None when it cannot tell: the endpoint is experimental, so whatever is wrong with it, the search itself may work.
     """
     path = ("organizations", search.organization_slug, "events", "validate")
     params = search.params() | {"orderby": search.sort}
     try:
         found = sentry.ask(*path, params=params, region_url=search.region_url)
-    except SentryRefused as error:
-        if error.status == 404:
-            return None
-        raise
+    except UpstreamError:
+        return None
     return found if isinstance(found, dict) else None
 
 
