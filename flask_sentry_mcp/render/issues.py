@@ -15,6 +15,7 @@ from .pieces import (
     as_maps,
     bullets,
     facts,
+    fitting,
     identifier,
     iso,
     name,
@@ -70,10 +71,11 @@ def issue_list(found: Found) -> str:
     title = f"Issues in {word(found.organization)}"
     if not issues:
         return answer(title, found.explanation, "Nothing matches. Widen the period, or change the query.")
-    total = f" of {number(found.total)}" if found.total and found.total > len(issues) else ""
-    head = f"{plural(len(issues), 'issue')}{total}. Search in Sentry: {found.search_url}"
-    listed = [_entry(position, one, found) for position, one in enumerate(issues, 1)]
-    return answer(title, found.explanation, head, *listed, _after(found, issues))
+    listed = fitting([_entry(position, one, found) for position, one in enumerate(issues, 1)])
+    known = max(found.total or 0, len(issues))
+    total = f" of {number(known)}" if known > len(listed) else ""
+    head = f"{plural(len(listed), 'issue')}{total}. Search in Sentry: {found.search_url}"
+    return answer(title, found.explanation, head, *listed, _after(found, issues, is_cut=len(listed) < len(issues)))
 
 
 def _entry(position: int, issue: Json, found: Found) -> str:
@@ -99,9 +101,11 @@ def _entry(position: int, issue: Json, found: Found) -> str:
     return f"{heading}\n   {' · '.join(one for one in facts_ if one)}"
 
 
-def _after(found: Found, issues: list[Json]) -> str:
+def _after(found: Found, issues: list[Json], *, is_cut: bool) -> str:
     lines = []
-    if found.more:
+    if is_cut:
+        lines.append("There are more than one answer has room for: narrow the query or the period.")
+    elif found.more:
         lines.append("There are more: raise limit (up to 100) or narrow the query.")
     if "get_issue_details" in found.tools:
         lines.append("get_issue_details shows one of them with its stack trace.")

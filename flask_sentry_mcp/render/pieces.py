@@ -17,6 +17,12 @@ ANSWER_LIMIT = 40_000
 LIST_LIMIT = 16_000
 """Characters of one list within an answer."""
 
+ROWS_LIMIT = 30_000
+"""Characters of what a search found."""
+
+_RESERVE = 1_000
+"""Characters of an answer that are kept for its legend and for naming what is left out."""
+
 _IDENTIFIER = re.compile(r"[0-9a-fA-F-]{1,64}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:@/+-]{0,99}")
 
@@ -125,6 +131,18 @@ def listed(lines: Sequence[str], limit: int, *, more: str) -> str:
     return bullets(shown) + (f"\n({number(rest)} more: {more})" if rest else "")
 
 
+def fitting(entries: Sequence[str]) -> list[str]:
+    """Those of *entries*, from the first, that an answer has room for; always one."""
+    shown: list[str] = []
+    size = 0
+    for one in entries:
+        size += len(one) + 2
+        if size > ROWS_LIMIT and shown:
+            break
+        shown.append(one)
+    return shown
+
+
 def section(heading: str, body: str) -> str:
     """A ``##`` section; nothing when it has no body."""
     return f"## {heading}\n\n{body}" if body else ""
@@ -147,18 +165,20 @@ def answer(title: str, *sections: str | None) -> str:
 
     Sections that would take it beyond the limit are left out, whole, and named.
     """
-    shown, left_out, size = [], [], len(title)
+    shown: list[str] = []
+    left_out: list[str] = []
+    size = len(title) + _RESERVE
     for one in sections:
         if not one:
             continue
-        size += len(one)
-        if size > ANSWER_LIMIT:
-            size -= len(one)
-            left_out.append(one.split("\n", 1)[0].lstrip("# ")[:60])
+        if size + len(one) > ANSWER_LIMIT:
+            left_out.append(word(one.split("\n", 1)[0].lstrip("# ")[:60]))
         else:
+            size += len(one) + 2
             shown.append(one)
     if left_out:
-        shown.append(f"(Left out because the answer would be too long: {'; '.join(map(word, left_out))}.)")
+        more = f" and {number(len(left_out) - 5)} more" if len(left_out) > 5 else ""
+        shown.append(f"(Left out because the answer would be too long: {'; '.join(left_out[:5])}{more}.)")
     if any("«" in one or "<untrusted>" in one for one in (title, *shown)):
         shown.insert(0, LEGEND)
     return "\n\n".join([f"# {title}", *shown])

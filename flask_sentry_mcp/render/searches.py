@@ -7,6 +7,7 @@ from typing import Any
 
 from ..security.untrusted import clean, fence, quoted
 from .pieces import (
+    ROWS_LIMIT,
     Json,
     answer,
     as_list,
@@ -14,6 +15,7 @@ from .pieces import (
     as_maps,
     bullets,
     duration,
+    fitting,
     identifier,
     iso,
     number,
@@ -23,7 +25,6 @@ from .pieces import (
 )
 
 VALUE_LIMIT, ITEMS = 200, 20
-ROWS_LIMIT = 30_000
 _FIRST = {
     "errors": (
         "title",
@@ -40,6 +41,7 @@ _FIRST = {
     "logs": ("timestamp", "severity", "message", "project", "trace"),
     "spans": ("span.op", "span.description", "span.duration", "transaction", "timestamp", "project", "trace"),
 }
+_MORE = "There are more: raise limit (up to 100) or narrow the search."
 _LEFT_OUT = {"errors": {"id"}, "logs": {"id"}}
 
 
@@ -77,7 +79,7 @@ def rows(found: Rows) -> str:
         found.executed,
         head,
         fence(body, ROWS_LIMIT, more="Ask for fewer rows or fields."),
-        "There are more: raise limit (up to 100) or narrow the search." if found.more else None,
+        _MORE if found.more else None,
         _next(found, shown),
     )
 
@@ -88,9 +90,11 @@ def replays(found: Rows, link: Callable[[str], str]) -> str:
     title = f"Replays in {word(found.organization)}"
     if not shown:
         return answer(title, found.executed, "Nothing matches. Widen the period or loosen the query.")
-    told = [_replay(position, one, link) for position, one in enumerate(shown, 1)]
-    more = "There are more: raise limit (up to 100) or narrow the search." if found.more else None
-    return answer(title, found.executed, f"{plural(len(shown), 'replay')}.", *told, more)
+    told = fitting([_replay(position, one, link) for position, one in enumerate(shown, 1)])
+    more = _MORE if found.more else None
+    if len(told) < len(shown):
+        more = "There are more than one answer has room for: narrow the search or the period."
+    return answer(title, found.executed, f"{plural(len(told), 'replay')}.", *told, more)
 
 
 def _replay(position: int, one: Json, link: Callable[[str], str]) -> str:

@@ -125,6 +125,17 @@ def test_an_answer_that_is_too_long_names_what_it_leaves_out() -> None:
     )
 
 
+def test_an_answer_keeps_its_limit_whatever_it_leaves_out() -> None:
+    """Section 7.4: the legend and the names of what is left out count as well."""
+    sections = [f"## Part {n}\n\n<untrusted>\n{'x' * 9_000}\n</untrusted>" for n in range(100)]
+
+    text = pieces.answer("T", *sections)
+
+    assert len(text) <= pieces.ANSWER_LIMIT
+    assert text.count("## Part") == 4
+    assert text.endswith("too long: «Part 4»; «Part 5»; «Part 6»; «Part 7»; «Part 8» and 91 more.)")
+
+
 def test_a_list_of_long_lines_has_an_end() -> None:
     """Section 7.4."""
     text = pieces.listed(["x" * 1_000] * 100, 50, more="ask again")

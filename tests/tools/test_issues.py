@@ -1,10 +1,12 @@
 """search_issues and get_issue_details: what the agent reads, what Sentry is asked, what is refused."""
 
+import re
 from collections.abc import Callable
 
 import pytest
 
 from flask_sentry_mcp.errors import ForbiddenRegion, OutsideConstraint, SentryFailed, SentryRefused
+from flask_sentry_mcp.render.pieces import ANSWER_LIMIT
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.untrusted import LEGEND
 from tests.tools.callers import Caller
@@ -163,6 +165,21 @@ def test_says_that_there_are_more(mira: Caller) -> None:
 
     assert "2 issues of 1" in text
     assert "There are more: raise limit (up to 100) or narrow the query." in text
+
+
+def test_a_list_that_has_no_room_tells_how_much_it_shows(mira: Caller, sandbox: Sandbox) -> None:
+    """Section 7.4: what is counted is shown, and the rest is told with how to ask for it."""
+    issues = [{"shortId": f"WEB-{n}", "title": "x" * 300, "culprit": "y" * 300} for n in range(100)]
+    sandbox.faults.add(path="organizations/northwind/issues/", status=200, body=issues)
+
+    text = mira.read("search_issues", organizationSlug="northwind", limit=100)
+
+    shown = len(re.findall(r"(?m)^\d+\. \[WEB-", text))
+    assert 40 < shown < 100
+    assert f"\n\n{shown} issues of 100. Search in Sentry:" in text
+    assert "There are more than one answer has room for: narrow the query or the period." in text
+    assert "Left out" not in text
+    assert len(text) <= ANSWER_LIMIT
 
 
 def test_nothing_found_is_an_answer(mira: Caller) -> None:
