@@ -42,12 +42,15 @@ _FIRST = {
     "spans": ("span.op", "span.description", "span.duration", "transaction", "timestamp", "project", "trace"),
 }
 _MORE = "There are more: raise limit (up to 100) or narrow the search."
-_LEFT_OUT = {"errors": {"id"}, "logs": {"id"}}
+_LEFT_OUT = {"errors": {"id"}}
+"""What Sentry adds to rows unasked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """A search and its rows. ``executed`` is how it was carried out, in one line, or empty."""
+    """A search and its rows. ``executed`` is how it was carried out, in one line, or empty; ``chosen`` are columns that
+    the caller named.
+    """
 
     organization: str
     dataset: str
@@ -58,6 +61,7 @@ class Rows:
     executed: str = ""
     tools: Collection[str] = ()
     subject: str = ""
+    chosen: Collection[str] = ()
 
 
 def rows(found: Rows) -> str:
@@ -71,9 +75,9 @@ def rows(found: Rows) -> str:
     if found.is_aggregate:
         body = "\n".join(json.dumps(_plain(one), ensure_ascii=False, separators=(",", ":")) for one in shown)
     elif found.dataset == "logs":
-        body = "\n".join(_log(one) for one in shown)
+        body = "\n".join(_log(one, found.chosen) for one in shown)
     else:
-        body = "\n\n".join(_block(one, found.dataset) for one in shown)
+        body = "\n\n".join(_block(one, found) for one in shown)
     return answer(
         title,
         found.executed,
@@ -124,13 +128,14 @@ def _replay(position: int, one: Json, link: Callable[[str], str]) -> str:
 # -- one row --------------------------------------------------------------------------------------------------------
 
 
-def _block(row: Json, dataset: str) -> str:
-    first = _FIRST.get(dataset, ())
+def _block(row: Json, found: Rows) -> str:
+    first = _FIRST.get(found.dataset, ())
     keys = [key for key in first if key in row] + [key for key in row if key not in first]
-    skip = _LEFT_OUT.get(dataset, set()) | {"project.name"}
+    skip = _LEFT_OUT.get(found.dataset, set()) | {"project.name"}
     if row.get("message") == row.get("title"):
         skip |= {"message"}
-    scale = 1_000_000 if dataset == "profiles" else 1  # nanoseconds there, milliseconds elsewhere
+    skip -= set(found.chosen)
+    scale = 1_000_000 if found.dataset == "profiles" else 1  # nanoseconds there, milliseconds elsewhere
     shown = {key: row[key] for key in keys if key not in skip and row[key] not in (None, "")}
     for key, one in shown.items():
         if key.endswith("duration") and isinstance(one, int | float):
@@ -138,8 +143,8 @@ def _block(row: Json, dataset: str) -> str:
     return "\n".join(f"{key}: {value(one, key)}" for key, one in shown.items())
 
 
-def _log(row: Json) -> str:
-    told = ("timestamp", "severity", "message", "id", "project", "project.name")
+def _log(row: Json, chosen: Collection[str]) -> str:
+    told = {"timestamp", "severity", "message", "project"} | ({"id", "project.name"} - set(chosen))
     rest = {key: one for key, one in row.items() if key not in told}
     extra = " ".join(f"{key}={value(one, key)}" for key, one in rest.items() if one not in (None, ""))
     head = f"{iso(row.get('timestamp')) or row.get('timestamp') or '?'} [{str(row.get('severity') or 'info').upper()}]"
@@ -172,7 +177,8 @@ def _plain(row: Json) -> dict[str, Any]:
 
 def _next(found: Rows, shown: list[Json]) -> str | None:
     if found.dataset in ("errors", "issue") and not found.is_aggregate and "get_issue_details" in found.tools:
-        return "get_issue_details shows an issue, or one event with eventId."
+        has_ids = found.dataset == "issue" or "id" in found.chosen
+        return f"get_issue_details shows an issue{', or one event with eventId' if has_ids else ''}."
     if any(one.get("trace") for one in shown) and "get_trace_details" in found.tools:
         return "get_trace_details shows a whole trace."
     return None

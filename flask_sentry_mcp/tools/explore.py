@@ -101,6 +101,7 @@ def search_events(
             more=page.next_cursor is not None,
             executed=_executed(search) if include_explanation else "",
             tools=ctx.tools.names(),
+            chosen=fields_ or (),
         )
     )
 

@@ -75,8 +75,21 @@ def test_shows_errors_one_by_one(mira: Caller, answer: Callable[[list[dict[str, 
         "timestamp: <time>\n"
         "user.id: u-88\n"
         "</untrusted>\n\n"
-        "get_issue_details shows an issue, or one event with eventId."
+        "get_issue_details shows an issue."
     )
+
+
+@pytest.mark.parametrize("dataset", ["errors", "logs"])
+def test_an_id_is_shown_when_it_was_asked_for(
+    mira: Caller, answer: Callable[[list[dict[str, Any]]], None], dataset: str
+) -> None:
+    """Section 4.4 leaves it out of what nobody chose; eventId is named where there is an ID to give."""
+    answer([{"id": "7b1d", "title": "T", "message": "T", "timestamp": "2026-08-18T12:40:02Z"}])
+
+    text = mira.read("search_events", **NORTHWIND, dataset=dataset, fields=["id", "message"])
+
+    assert "7b1d" in text
+    assert ("or one event with eventId" in text) == (dataset == "errors")
 
 
 def test_shows_aggregates_as_compact_rows(mira: Caller, answer: Callable[[list[dict[str, Any]]], None]) -> None:
