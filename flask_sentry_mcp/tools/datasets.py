@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ..errors import InvalidInput
 
@@ -44,6 +44,10 @@ REPLAY_ORDERS = (
     "user.email",
     "user.id",
     "user.username",
+)
+_VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,"]+')
+_ENVIRONMENT = re.compile(
+    r'(?<![\w.!])(?P<negated>!?)environment:(?P<values>\[[^\]]*\]|"(?:[^"\\]|\\.)*"|[^\s()"]+)|"(?:[^"\\]|\\.)*"'
 )
 QUOTES = 'Text with a colon goes in quotes, as in "KeyError: discount".'
 _COMMON = f"Everywhere: project, timestamp, environment, release, platform, user.id, user.email, sdk.name. {QUOTES}"
@@ -104,13 +108,34 @@ def _replay_order(fields: Sequence[str] | None, sort: str | None) -> str:
 
 
 def in_environments(query: str, environments: Sequence[str] | None) -> str:
-    """*query* narrowed to *environments*, unless it names some itself.
+    """*query* narrowed to *environments*, unless it says exactly that already.
 
     >>> in_environments("level:error", ["production", "two words"])
     'level:error environment:[production,"two words"]'
+
+    Raises: InvalidInput when it excludes them all: nothing could be found.
     """
-    if not environments or re.search(r"(^|\s)!?environment:", query):
+    if not environments:
         return query
     names = [one if re.fullmatch(r"[\w./-]+", one) else json.dumps(one, ensure_ascii=False) for one in environments]
     told = names[0] if len(names) == 1 else f"[{','.join(names)}]"
+    if re.search(r"\bOR\b", query):
+        return f"({query}) environment:{told}"
+    wanted = set(environments)
+    for negated, values in _environments(query):
+        if not values or any("*" in one for one in values):
+            continue
+        if wanted <= values if negated else wanted.isdisjoint(values):
+            raise InvalidInput("environment and the environment: filter of the query contradict each other; give one.")
+        if wanted == values:
+            return query
     return f"{query} environment:{told}".strip()
+
+
+def _environments(query: str) -> Iterator[tuple[bool, set[str]]]:
+    """``(is negated, names)`` of every filter by environment in *query*; what is quoted is text, not a filter."""
+    for found in _ENVIRONMENT.finditer(query):
+        if found["values"]:
+            values = _VALUE.findall(found["values"].strip("[]"))
+            names = {re.sub(r"\\(.)", r"\1", one[1:-1]) if one[0] == '"' else one for one in values}
+            yield found["negated"] == "!", names

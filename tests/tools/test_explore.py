@@ -234,10 +234,32 @@ def test_an_environment_becomes_part_of_the_query(
     assert sandbox.requests[-1].param("query") == query
 
 
-def test_an_environment_is_not_said_twice(mira: Caller, sandbox: Sandbox) -> None:
-    mira.call("search_events", **NORTHWIND, query="environment:staging", environment="production")
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("environment:production", "environment:production"),
+        ('level:error environment:"production"', 'level:error environment:"production"'),
+        ("environment:[staging,production]", "environment:[staging,production] environment:production"),
+        ("environment:prod*", "environment:prod* environment:production"),
+        ("environment:[]", "environment:[] environment:production"),
+        (r'environment:["production"]', r'environment:["production"]'),
+        (r'!environment:"\x"', r'!environment:"\x" environment:production'),
+        ("!environment:dev", "!environment:dev environment:production"),
+        ('"environment:staging"', '"environment:staging" environment:production'),
+        ("tags.environment:dev", "tags.environment:dev environment:production"),
+        ("environment:dev OR level:fatal", "(environment:dev OR level:fatal) environment:production"),
+    ],
+)
+def test_an_environment_is_neither_lost_nor_said_twice(query: str, asked: str) -> None:
+    assert datasets.in_environments(query, ["production"]) == asked
 
-    assert sandbox.requests[-1].param("query") == "environment:staging"
+
+@pytest.mark.parametrize("query", ["environment:staging", "environment:[dev,staging]", "!environment:production"])
+def test_environments_that_exclude_each_other_are_refused(mira: Caller, sandbox: Sandbox, query: str) -> None:
+    refused = mira.refused("search_events", **NORTHWIND, query=query, environment="production")
+
+    assert refused == "environment and the environment: filter of the query contradict each other; give one."
+    assert not any("/events/" in one.path for one in sandbox.requests)
 
 
 def test_replays_take_environments_natively(mira: Caller, sandbox: Sandbox) -> None:
