@@ -76,8 +76,9 @@ def defaults(dataset: str) -> list[str]:
     return _DEFAULT[dataset].split()
 
 
-def columns(dataset: str, fields: Sequence[str] | None, sort: str | None) -> tuple[list[str], str]:
-    """The columns to ask for and the order, completed: Sentry sorts only by a column that is chosen.
+def columns(dataset: str, fields: Sequence[str] | None, sort: str) -> tuple[list[str], str]:
+    """The columns to ask for and the order, completed: Sentry sorts only by a column that is chosen. An empty *sort* is
+    the usual order.
 
     Raises: InvalidInput for a replay order that does not exist, too many columns, or columns of replays.
     """
@@ -87,7 +88,7 @@ def columns(dataset: str, fields: Sequence[str] | None, sort: str | None) -> tup
     if len(chosen) > 20:
         raise InvalidInput("fields may name at most 20 columns.")
     grouped = is_aggregate(chosen)
-    if sort is None:
+    if not sort.removeprefix("-"):
         functions = [one for one in chosen if "(" in one]
         sort = f"-{functions[0]}" if grouped else "-timestamp"
     column = sort.removeprefix("-")
@@ -98,10 +99,10 @@ def columns(dataset: str, fields: Sequence[str] | None, sort: str | None) -> tup
     return chosen, sort
 
 
-def _replay_order(fields: Sequence[str] | None, sort: str | None) -> str:
+def _replay_order(fields: Sequence[str] | None, sort: str) -> str:
     if fields and is_aggregate(fields):
         raise InvalidInput("Replays cannot be counted or grouped; count errors or spans instead.")
-    order = sort or "-started_at"
+    order = sort if sort.removeprefix("-") else "-started_at"
     if order.removeprefix("-") not in REPLAY_ORDERS:
         raise InvalidInput(f"Replays can be sorted by: {', '.join(REPLAY_ORDERS)}.")
     return order

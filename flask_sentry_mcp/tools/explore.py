@@ -37,7 +37,7 @@ class SearchEvents(fields.Input):
     dataset = fields.choice(datasets.NAMES, default="errors")
     query = fields.text("Sentry search syntax, as in level:error or span.op:db*", default="")
     fields_ = fields.words("Columns; functions such as count() or p95(span.duration) group by the others")
-    sort = fields.text("A chosen field; - before it for descending")
+    sort = fields.text("A chosen field; - before it for descending", default="")
     project_slug = fields.project_slug()
     environment = fields.words("Environments")
     period = fields.period(default="14d")
@@ -54,7 +54,7 @@ def search_events(
     dataset: str,
     query: str,
     fields_: list[str] | None,
-    sort: str | None,
+    sort: str,
     project_slug: str | None,
     environment: list[str] | None,
     period: str,
@@ -196,7 +196,7 @@ def _attribute(name: str) -> str:
 
 class SearchIssueEvents(IssueInput):
     query = fields.text("Sentry search syntax, as in environment:production", default="")
-    sort = fields.text()
+    sort = fields.text(default="")
     period = fields.period(default="14d")
     limit = fields.limit(50, 100)
     include_explanation = fields.flag()
@@ -207,7 +207,7 @@ def search_issue_events(
     ctx: Context,
     *,
     query: str,
-    sort: str | None,
+    sort: str,
     period: str,
     limit: int,
     include_explanation: bool,
@@ -223,7 +223,7 @@ def search_issue_events(
             'query="environment:production", query="release:latest" or query="user.email:*"; with query="" all events '
             "of the period are shown."
         )
-    if sort not in (None, "", "-timestamp"):
+    if sort not in ("", "-timestamp"):
         raise InvalidInput("Events of an issue come newest first; leave sort out.")
     reference = named(ctx, **issue)
     ask = partial(sentry.list_issue_events, ctx.sentry, reference, query=query, period=period, limit=limit)

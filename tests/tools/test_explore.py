@@ -206,16 +206,25 @@ def test_metrics_are_called_otherwise_upstream_and_keep_their_identity(mira: Cal
 @pytest.mark.parametrize(
     ("fields", "sort", "asked", "order"),
     [
-        (["title", "count()"], None, ["title", "count()"], "-count()"),
+        (["title", "count()"], "", ["title", "count()"], "-count()"),
         (["title"], "-user.id", ["title", "user.id"], "-user.id"),
         (["title", "count()"], "-last_seen()", ["title", "count()", "last_seen()"], "-last_seen()"),
         (["title", "count()"], "title", ["title", "count()"], "title"),
-        (["title"], None, ["title", "timestamp"], "-timestamp"),
+        (["title"], "", ["title", "timestamp"], "-timestamp"),
+        (["title"], "-", ["title", "timestamp"], "-timestamp"),
     ],
 )
-def test_a_sort_column_is_chosen_as_well(fields: list[str], sort: str | None, asked: list[str], order: str) -> None:
+def test_a_sort_column_is_chosen_as_well(fields: list[str], sort: str, asked: list[str], order: str) -> None:
     """Sentry sorts only by what is selected; but a plain column would change the groups of an aggregate."""
     assert datasets.columns("errors", fields, sort) == (asked, order)
+
+
+@pytest.mark.parametrize("dataset", ["errors", "replays"])
+def test_an_empty_sort_is_the_usual_order(mira: Caller, sandbox: Sandbox, dataset: str) -> None:
+    mira.call("search_events", **NORTHWIND, dataset=dataset, sort="")
+
+    assert sandbox.requests[-1].param("sort") == ("-timestamp" if dataset == "errors" else "-started_at")
+    assert "" not in sandbox.requests[-1].query.get("field", [])
 
 
 @pytest.mark.parametrize(
