@@ -126,6 +126,9 @@ class Tools(Protocol):
     def names(self) -> Collection[str]:
         """What may be called."""
 
+    def ways(self) -> Mapping[str, str]:
+        """How an answer names each to this caller: by its name, or as run through another, when it is not listed."""
+
     def entries(self) -> Sequence[Mapping[str, Any]]:
         """Each as ``tools/list`` shows it to this caller: name, description, inputSchema, annotations."""
 
@@ -142,6 +145,10 @@ class NoTools:
     def names(self) -> Collection[str]:
         """None."""
         return ()
+
+    def ways(self) -> Mapping[str, str]:
+        """None."""
+        return {}
 
     def entries(self) -> Sequence[Mapping[str, Any]]:
         """None."""

@@ -24,6 +24,10 @@ class Gateway:
         """What this caller may call, listed or not."""
         return self._views.of(self._context).tools.keys()
 
+    def ways(self) -> Mapping[str, str]:
+        """How an answer names each: a host may let its model call only what is listed."""
+        return self._views.of(self._context).ways
+
     def entries(self) -> Sequence[Mapping[str, Any]]:
         """Each as ``tools/list`` would show it to this caller."""
         return [seen.tool.listing(seen.input_schema()) for seen in self._views.of(self._context).tools.values()]

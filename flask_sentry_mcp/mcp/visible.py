@@ -77,7 +77,7 @@ Listed: TypeAlias = VisibleTool | Prompt | Resource
 class View:
     """What one kind of caller sees. Pages of the lists are encoded once per era."""
 
-    __slots__ = ("_lists", "_pages", "_seal", "_size", "prompts", "resources", "templates", "tools")
+    __slots__ = ("_lists", "_pages", "_seal", "_size", "prompts", "resources", "templates", "tools", "ways")
 
     def __init__(
         self,
@@ -99,6 +99,8 @@ class View:
             "resources": self.resources,
             "resourceTemplates": self.templates,
         }
+        runner = next((f"{name} with " for name, seen in tools.items() if seen.tool.runs_others), "")
+        self.ways = {name: name if name in self._lists["tools"] else f"{runner}{name}" for name in tools}
         self._seal, self._size = seal, page_size
         self._pages: dict[tuple[str, bool, str | None], bytes] = {}
 

@@ -1,10 +1,25 @@
 """What was done with an issue, what was said about it, and how one of its tags is distributed."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from ..security.untrusted import quoted
-from .pieces import Json, answer, as_map, as_maps, bullets, compact, iso, listed, name, number, plural, section, word
+from .pieces import (
+    Json,
+    Ways,
+    answer,
+    as_map,
+    as_maps,
+    bullets,
+    compact,
+    iso,
+    listed,
+    name,
+    number,
+    plural,
+    section,
+    word,
+)
 
 NOTE_LIMIT = 1_000
 MORE = "raise limit, or see the issue in Sentry"
@@ -18,13 +33,13 @@ def activity(
     *,
     limit: int,
     more_notes: bool = False,
-    tools: Collection[str] = (),
+    tools: Ways,
 ) -> str:
     """Entries and comments, newest first, at most *limit* of each. Comments have a section of their own, or none."""
     done = [one for one in as_maps(list(entries)) if one.get("type") != "note"]
     said = listed([_note(one) for one in as_maps(list(notes))], limit, more=MORE)
     older = f"\n(There are older ones: {MORE})" if more_notes else ""
-    hint = "add_issue_note leaves a comment." if "add_issue_note" in tools else None
+    hint = f"{tools['add_issue_note']} leaves a comment." if "add_issue_note" in tools else None
     return answer(
         f"Activity of {word(issue_id)} in {word(organization)}",
         section("Activity", listed([_entry(one) for one in done], limit, more=MORE)) or "Nothing has been done yet.",

@@ -1,6 +1,6 @@
 """Issues in words: the list, the whole of one, and what a change did."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,7 @@ from ..security.untrusted import quoted
 from .events import event_sections, parts_of
 from .pieces import (
     Json,
+    Ways,
     actor,
     ago,
     answer,
@@ -20,6 +21,7 @@ from .pieces import (
     iso,
     name,
     number,
+    opener,
     plural,
     section,
     word,
@@ -41,7 +43,7 @@ class Found:
     total: int | None = None
     more: bool = False
     explanation: str = ""
-    tools: Collection[str] = ()
+    tools: Ways = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class Details:
     trace: Sequence[Any] = ()
     conversations: Sequence[Any] = ()
     code_url: str | None = None
-    tools: Collection[str] = field(default_factory=frozenset)
+    tools: Ways = field(default_factory=dict)
 
 
 # -- the list -------------------------------------------------------------------------------------------------------
@@ -107,9 +109,10 @@ def _after(found: Found, issues: list[Json], *, is_cut: bool) -> str:
         lines.append("There are more than one answer has room for: narrow the query or the period.")
     elif found.more:
         lines.append("There are more: raise limit (up to 100) or narrow the query.")
-    if "get_issue_details" in found.tools:
-        lines.append("get_issue_details shows one of them with its stack trace.")
-    if any(one.get("issueCategory") == "feedback" for one in issues) and "get_issue_details" in found.tools:
+    way = opener(found.tools, "get_issue_details", "issue")
+    if way:
+        lines.append(f"{way} shows one of them with its stack trace.")
+    if way and any(one.get("issueCategory") == "feedback" for one in issues):
         lines.append("What people wrote in feedback is in its details.")
     return "\n".join(lines)
 
@@ -120,7 +123,8 @@ def _after(found: Found, issues: list[Json], *, is_cut: bool) -> str:
 def issue_details(about: Details) -> str:
     """One issue: its facts, one event of it, what is linked to it, and what can be done next."""
     parts = parts_of(about.event or {})
-    more = "get_event_stacktrace has all frames." if "get_event_stacktrace" in about.tools else ""
+    stack = about.tools.get("get_event_stacktrace")
+    more = f"{stack} has all frames." if stack else ""
     body = event_sections(about.event, trace=about.trace, thread_hint=more) if about.event else []
     return answer(
         f"Issue {issue_id(about.issue)} in {word(about.organization)}",
@@ -232,9 +236,9 @@ def _notes(about: Details, trace_id: str | None, threads: int) -> list[str]:
     closing = about.url if short_id.isdecimal() else short_id
     notes = [f'A commit message with "Fixes {closing}" resolves this issue when it is released.']
     if threads > 1 and "get_event_stacktrace" in about.tools:
-        notes.append("get_event_stacktrace shows the stack of another thread.")
-    if trace_id and "get_trace_details" in about.tools:
-        notes.append(f"get_trace_details shows the whole request: traceId {identifier(trace_id)}.")
+        notes.append(f"{about.tools['get_event_stacktrace']} shows the stack of another thread.")
+    if trace_id and (way := opener(about.tools, "get_trace_details", "trace")):
+        notes.append(f"{way} shows the whole request: trace {identifier(trace_id)}.")
     ids = [quoted(one[CONVERSATION], 100) for one in as_maps(list(about.conversations)) if one.get(CONVERSATION)]
     if ids:
         notes.append(f"AI conversations in this trace: {', '.join(dict.fromkeys(ids))}.")

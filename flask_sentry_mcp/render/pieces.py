@@ -2,14 +2,18 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from ..security.shapes import Json as Json
 from ..security.shapes import as_list as as_list
 from ..security.shapes import as_map as as_map
 from ..security.shapes import as_maps as as_maps
 from ..security.untrusted import LEGEND, clean, quoted
+
+Ways: TypeAlias = Mapping[str, str]
+"""How to name each tool that the caller has: ``{"get_span_details": "execute_sentry_tool with get_span_details"}``."""
 
 ANSWER_LIMIT = 40_000
 """Characters of one answer, about 10,000 tokens. What is beyond it is named, not shown."""
@@ -141,6 +145,15 @@ def fitting(entries: Sequence[str]) -> list[str]:
             break
         shown.append(one)
     return shown
+
+
+def opener(ways: Ways, tool: str, kind: str) -> str | None:
+    """How an answer names what opens things of a *kind*: the *tool* for them or, when that is not listed, the one that
+    opens everything; None when the caller has no such tool.
+    """
+    if tool in ways and ways[tool] != tool and "get_sentry_resource" in ways:
+        return f"get_sentry_resource (resourceType {kind})"
+    return ways.get(tool)
 
 
 def section(heading: str, body: str) -> str:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..security.untrusted import clean, fence, quoted
 from .pieces import (
     ROWS_LIMIT,
     Json,
+    Ways,
     answer,
     as_list,
     as_map,
@@ -19,6 +20,7 @@ from .pieces import (
     identifier,
     iso,
     number,
+    opener,
     plural,
     section,
     word,
@@ -59,7 +61,7 @@ class Rows:
     is_aggregate: bool = False
     more: bool = False
     executed: str = ""
-    tools: Collection[str] = ()
+    tools: Ways = field(default_factory=dict)
     subject: str = ""
     chosen: Collection[str] = ()
 
@@ -176,12 +178,12 @@ def _plain(row: Json) -> dict[str, Any]:
 
 
 def _next(found: Rows, shown: list[Json]) -> str | None:
-    if found.dataset in ("errors", "issue") and not found.is_aggregate and "get_issue_details" in found.tools:
+    if found.dataset in ("errors", "issue") and not found.is_aggregate:
         has_ids = found.dataset == "issue" or "id" in found.chosen
-        return f"get_issue_details shows an issue{', or one event with eventId' if has_ids else ''}."
-    if any(one.get("trace") for one in shown) and "get_trace_details" in found.tools:
-        return "get_trace_details shows a whole trace."
-    return None
+        way = opener(found.tools, "get_issue_details", "issue or event" if has_ids else "issue")
+        return f"{way} shows {'one of them whole' if has_ids else 'an issue'}." if way else None
+    way = opener(found.tools, "get_trace_details", "trace")
+    return f"{way} shows a whole trace." if way and any(one.get("trace") for one in shown) else None
 
 
 # -- a search that cannot be run ------------------------------------------------------------------------------------

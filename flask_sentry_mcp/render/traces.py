@@ -1,12 +1,13 @@
 """A trace in words: what it holds in numbers, where the time went, its tree; and one span of it."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..security.untrusted import fence, quoted
 from .pieces import (
     Json,
+    Ways,
     answer,
     as_map,
     bullets,
@@ -16,6 +17,7 @@ from .pieces import (
     identifier,
     iso,
     number,
+    opener,
     plural,
     section,
     word,
@@ -39,7 +41,7 @@ class TraceView:
     url: str
     trace: Sequence[Any]
     counts: Mapping[str, float] | None = None
-    tools: Collection[str] = ()
+    tools: Ways = field(default_factory=dict)
 
 
 def trace(view: TraceView) -> str:
@@ -159,8 +161,9 @@ def _attributes(raw: Json) -> str:
 
 def _next(view: TraceView, *, has_spans: bool, is_cut: bool) -> str | None:
     hints = []
-    if has_spans and "get_span_details" in view.tools:
-        hints.append("get_span_details opens one span.")
+    way = opener(view.tools, "get_span_details", "span, resourceId <traceId>:<spanId>")
+    if way and has_spans:
+        hints.append(f"{way} opens one span.")
     if is_cut and "search_events" in view.tools:
         hints.append(f"search_events with dataset spans and query trace:{word(view.trace_id)} lists them all.")
     return " ".join(hints) or None

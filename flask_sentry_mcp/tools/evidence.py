@@ -100,7 +100,7 @@ def get_issue_activity(ctx: Context, *, include_comments: bool, limit: int, **is
         notes.items,
         limit=limit,
         more_notes=notes.next_cursor is not None,
-        tools=ctx.tools.names(),
+        tools=ctx.tools.ways(),
     )
 
 

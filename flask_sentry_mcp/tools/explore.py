@@ -100,7 +100,7 @@ def search_events(
             is_aggregate=datasets.is_aggregate(chosen),
             more=page.next_cursor is not None,
             executed=_executed(search) if include_explanation else "",
-            tools=ctx.tools.names(),
+            tools=ctx.tools.ways(),
             chosen=fields_ or (),
         )
     )
@@ -239,7 +239,7 @@ def search_issue_events(
             url=links.to(f"/issues/{reference.issue_id}/events/", query=query or None, statsPeriod=period),
             more=page.next_cursor is not None,
             executed=f"Searched the last {period}, newest first." if include_explanation else "",
-            tools=ctx.tools.names(),
+            tools=ctx.tools.ways(),
             subject=f"Events of {reference.issue_id}",
         )
     )

@@ -95,7 +95,7 @@ def search_issues(
             total=page.hits,
             more=page.next_cursor is not None,
             explanation=executed.replace("\n", " ") if include_explanation else "",
-            tools=ctx.tools.names(),
+            tools=ctx.tools.ways(),
         )
     )
 
@@ -167,7 +167,7 @@ def _gather(ctx: Context, reference: IssueReference, event_id: str) -> render.De
         url=links.issue(str(issue.get("shortId") or issue.get("id") or reference.issue_id)),
         event=event,
         missing=missing,
-        tools=ctx.tools.names(),
+        tools=ctx.tools.ways(),
         **{name: result for name, result in more.items() if result and not isinstance(result, Exception)},
     )
 

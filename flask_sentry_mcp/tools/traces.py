@@ -65,7 +65,7 @@ def _gather(ctx: Context, org: str, region_url: str | None, trace_id: str) -> re
         url=WebLinks(ctx.sentry.regions, org).trace(trace_id),
         trace=trace,
         counts=None if isinstance(counts, Exception) else counts,
-        tools=ctx.tools.names(),
+        tools=ctx.tools.ways(),
     )
 
 

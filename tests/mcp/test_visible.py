@@ -208,3 +208,24 @@ def test_parameters_that_clients_mirror_into_headers(serve: Any) -> None:
 
     legacy = server.legacy("tools/call", {"name": "look", "arguments": {"region": "eu"}})
     assert legacy.get_json()["result"]["content"][0]["text"] == "seen"
+
+
+@pytest.mark.parametrize(
+    ("runner", "full", "way"), [(True, False, "run with quiet"), (False, False, "quiet"), (True, True, "quiet")]
+)
+def test_what_is_not_listed_is_named_by_what_runs_it(
+    toolbox: Toolbox, context: Any, runner: bool, full: bool, way: str
+) -> None:
+    @toolbox.tool(reads_only=True, listed=False)
+    def quiet(ctx: Context) -> str:
+        """Not listed."""
+        return "quiet"
+
+    @toolbox.tool(reads_only=True, runs_others=runner)
+    def run(ctx: Context) -> str:
+        """Run another."""
+        return "run"
+
+    ways = Views(toolbox, full=full).of(context()).ways
+
+    assert (ways["quiet"], ways["mine"]) == (way, "mine")

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask_sentry_mcp.render import traces as render
 
-TOOLS = ("get_span_details",)
+TOOLS = {"get_span_details": "get_span_details"}
 
 
 def span(number: int, ms: float, op: str = "db", label: str = "SELECT 1", **more: Any) -> dict[str, Any]:

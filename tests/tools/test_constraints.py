@@ -11,10 +11,11 @@ from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.tools import catalogue
 from flask_sentry_mcp.tools.gateway import ITSELF
 from tests.tools.callers import Caller
-from tests.tools.test_injection import CALLS, outside_the_fences
+from tests.tools.test_injection import CALLS, EXTRA, NOT_HERE, outside_the_fences
 
 TOOLS = catalogue().tools
 PROJECT = "4509100"
+CASES = [*((tool, CALLS[tool]) for tool in sorted(set(CALLS) - NOT_HERE)), *EXTRA]
 FIXED = ("organizationSlug", "projectSlug", "projectSlugOrId")
 
 
@@ -99,3 +100,14 @@ def test_answers_name_only_tools_that_the_caller_has(as_user: Callable[..., Call
         named = {name for name in TOOLS if re.search(rf"\b{name}\b", text)}
 
         assert named <= caller.names(), tool
+
+
+@pytest.mark.parametrize("case", range(len(CASES)))
+def test_answers_name_tools_as_a_listing_host_can_call_them(mira: Caller, case: int) -> None:
+    """Section 1.10: what is not in tools/list is named as run through execute_sentry_tool."""
+    tool, arguments = CASES[case]
+
+    text = outside_the_fences(str(mira.call(tool, **arguments))).replace("execute_sentry_tool with ", "via:")
+
+    named = {name for name in TOOLS if re.search(rf"(?<!:)\b{name}\b", text)}
+    assert {name for name in named if not TOOLS[name].listed} == set()

@@ -75,7 +75,7 @@ def test_shows_errors_one_by_one(mira: Caller, answer: Callable[[list[dict[str, 
         "timestamp: <time>\n"
         "user.id: u-88\n"
         "</untrusted>\n\n"
-        "get_issue_details shows an issue."
+        "get_sentry_resource (resourceType issue) shows an issue."
     )
 
 
@@ -83,13 +83,13 @@ def test_shows_errors_one_by_one(mira: Caller, answer: Callable[[list[dict[str, 
 def test_an_id_is_shown_when_it_was_asked_for(
     mira: Caller, answer: Callable[[list[dict[str, Any]]], None], dataset: str
 ) -> None:
-    """Section 4.4 leaves it out of what nobody chose; eventId is named where there is an ID to give."""
+    """Section 4.4 leaves it out of what nobody chose; events are named where there is an ID to give."""
     answer([{"id": "7b1d", "title": "T", "message": "T", "timestamp": "2026-08-18T12:40:02Z"}])
 
     text = mira.read("search_events", **NORTHWIND, dataset=dataset, fields=["id", "message"])
 
     assert "7b1d" in text
-    assert ("or one event with eventId" in text) == (dataset == "errors")
+    assert ("(resourceType issue or event)" in text) == (dataset == "errors")
 
 
 def test_shows_aggregates_as_compact_rows(mira: Caller, answer: Callable[[list[dict[str, Any]]], None]) -> None:
@@ -110,7 +110,7 @@ def test_shows_logs_as_lines(mira: Caller, answer: Callable[[list[dict[str, Any]
     text = mira.read("search_events", **NORTHWIND, dataset="logs")
 
     assert "<untrusted>\n<time> [ERROR] shop: no rate trace=0f\n</untrusted>" in text
-    assert text.endswith("get_trace_details shows a whole trace.")
+    assert text.endswith("get_sentry_resource (resourceType trace) shows a whole trace.")
 
 
 def test_shows_times_of_profiles_in_readable_units(
@@ -492,7 +492,7 @@ def test_shows_the_events_of_an_issue(mira: Caller, sandbox: Sandbox) -> None:
         "user: id=u-88\n"
         "tags: environment=production\n"
         "</untrusted>\n\n"
-        "get_issue_details shows an issue, or one event with eventId."
+        "get_sentry_resource (resourceType issue or event) shows one of them whole."
     )
 
 

@@ -112,7 +112,7 @@ Analysis completed. Root cause: «The discount is applied twice.»
 ## Notes
 
 - A commit message with "Fixes CHECKOUT-API-4F" resolves this issue when it is released.
-- get_trace_details shows the whole request: traceId 0f1e2d3c4b5a69788796a5b4c3d2e1f0."""
+- get_sentry_resource (resourceType trace) shows the whole request: trace 0f1e2d3c4b5a69788796a5b4c3d2e1f0."""
 
 
 # -- search_issues --------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_lists_issues_with_what_decides_where_to_look(mira: Caller, sandbox: San
         "«ValueError: cart total is negative»\n"
         "   unresolved (regressed) · priority high · 13,594 events · 653 users · seen first <ago>, last "
         "<ago> · assigned to payments (team) · actionability high · in «checkout.totals in compute»\n\n"
-        "get_issue_details shows one of them with its stack trace."
+        "get_sentry_resource (resourceType issue) shows one of them with its stack trace."
     )
 
 

@@ -63,7 +63,7 @@ http.client.dns: 1 span, 9ms on average, p95 9ms
 
 - error «TypeError» in shop-web, issue 6660001
 
-get_span_details opens one span."""
+get_sentry_resource (resourceType span, resourceId <traceId>:<spanId>) opens one span."""
     )
 
 
