@@ -186,16 +186,19 @@ class ToolFailed(SentryMCPError):
 
 
 class ForbiddenRegion(InvalidInput):
-    """A region URL, or a Sentry link, that points to a host we do not speak to (B8, SSRF-1)."""
+    """A region URL that points to a host we do not speak to (B8, SSRF-1)."""
 
     code = "forbidden_region"
+    public = "This address is not one that this server may speak to. Leave regionUrl out."
 
     def __init__(self, detail: str = "") -> None:
-        super().__init__(
-            "This address is not one that this server may speak to. Leave regionUrl out, or use one that "
-            "find_organizations returned.",
-            detail,
-        )
+        super().__init__(self.public, detail)
+
+
+class ForeignLink(ForbiddenRegion):
+    """A link to a Sentry that is not ours, or to no Sentry at all (B9)."""
+
+    public = "This link leads to another host than the Sentry that this server works with, so it is not opened."
 
 
 class OutsideConstraint(InvalidInput):

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
-from ..errors import ForbiddenRegion, InvalidInput
+from ..errors import ForeignLink, InvalidInput
 from ..security.regions import Regions
 from ..security.slugs import is_slug
 
@@ -72,11 +72,11 @@ class Link:
 
 
 def read_link(regions: Regions, url: str) -> Link:
-    """Take *url* apart. Raises: ForbiddenRegion unless its host is our Sentry's; InvalidInput for what is no URL."""
+    """Take *url* apart. Raises: ForeignLink unless its host is our Sentry's; InvalidInput for what is no URL."""
     if not url.startswith(("https://", "http://")):
         raise InvalidInput("The URL must begin with https:// and be copied from the browser's address bar.")
     if not regions.is_ours(url):
-        raise ForbiddenRegion("a link to another host")
+        raise ForeignLink("a link to another host")
     parts = urlsplit(url)
     segments = tuple(unquote(one) for one in parts.path.split("/") if one)
     organization = _organization(regions, parts.hostname or "", segments)
@@ -96,7 +96,7 @@ def issue_reference(
 ) -> IssueReference:
     """The issue that *issue_url*, else *issue_id* within *organization_slug*, names. A link that is given wins.
 
-    Raises: InvalidInput, saying which of them is missing or what an ID looks like; ForbiddenRegion.
+    Raises: InvalidInput, saying which of them is missing or what an ID looks like; ForeignLink.
     """
     if issue_url:
         link = read_link(regions, issue_url)

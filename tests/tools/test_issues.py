@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flask_sentry_mcp.errors import ForbiddenRegion, OutsideConstraint, SentryFailed, SentryRefused
+from flask_sentry_mcp.errors import ForeignLink, OutsideConstraint, SentryFailed, SentryRefused
 from flask_sentry_mcp.render.pieces import ANSWER_LIMIT
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.untrusted import LEGEND
@@ -308,7 +308,7 @@ def test_what_is_missing_is_said(mira: Caller, sandbox: Sandbox, how: dict[str, 
 )
 def test_a_link_to_a_foreign_host_is_refused(mira: Caller, sandbox: Sandbox, url: str) -> None:
     """B9: judged by the parsed host; never answered from the server's own data instead."""
-    assert mira.refused("get_issue_details", issueUrl=url) == ForbiddenRegion().public
+    assert mira.refused("get_issue_details", issueUrl=url) == ForeignLink().public
     assert len(sandbox.requests) == 0
 
 

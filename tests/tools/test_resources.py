@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from flask_sentry_mcp.errors import ForbiddenRegion, OutsideConstraint
+from flask_sentry_mcp.errors import ForeignLink, OutsideConstraint
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.regions import Regions
 from flask_sentry_mcp.sentry.links import read_link
@@ -158,7 +158,7 @@ def test_a_foreign_host_is_refused(mira: Caller, sandbox: Sandbox) -> None:
     """Section 7.11, B9: never answered silently from our own server."""
     refused = mira.refused("get_sentry_resource", url="https://acme.sentry.io/issues/CHECKOUT-API-4F/")
 
-    assert refused == ForbiddenRegion().public
+    assert refused == ForeignLink().public
     assert len(sandbox.requests) == 0
 
 
