@@ -136,12 +136,14 @@ def issue_id_of(text: str) -> str:
 
 
 def _organization(regions: Regions, host: str, segments: tuple[str, ...]) -> str | None:
-    """Named by ``/organizations/<slug>``, by ``/<slug>/<area>``, or on Sentry's own service by the host."""
+    """Named by ``/organizations/<slug>``, on Sentry's own service by the host, by ``/<slug>/<area>``, or as in earlier
+    versions by ``/<slug>/<project>/issues``.
+    """
     if "organizations" in segments[:-1]:
         return segments[segments.index("organizations") + 1]
     label = host.removesuffix(".sentry.io")
     if regions.is_saas and label != host and label not in _REGION_LABELS and "." not in label:
         return label
-    if len(segments) > 1 and _AREAS.fullmatch(segments[1]) and not _AREAS.fullmatch(segments[0]):
-        return segments[0]
-    return None
+    if len(segments) < 2 or _AREAS.fullmatch(segments[0]):
+        return None
+    return segments[0] if _AREAS.fullmatch(segments[1]) or segments[2:3] == ("issues",) else None

@@ -71,6 +71,9 @@ def test_recognises_what_a_link_denotes(path: str, type_: str, arguments: dict[s
         ("https://us.sentry.io/issues/WEB-1/", None),
         ("https://www.sentry.io/issues/WEB-1/", None),
         ("https://sentry.io/acme/projects/", "acme"),
+        ("https://sentry.io/acme/checkout-api/issues/6620113/", "acme"),
+        ("https://sentry.io/acme/checkout-api/", None),
+        ("https://sentry.io/settings/projects/issues/1/", None),
     ],
 )
 def test_guesses_no_organization(url: str, organization: str | None) -> None:
@@ -82,6 +85,7 @@ def test_a_self_hosted_link_names_its_organization_in_the_path() -> None:
     regions = Regions("sentry.corp.example", ("sentry.io",))
 
     assert read_link(regions, "https://sentry.corp.example/organizations/Acme/issues/1/").organization_slug == "Acme"
+    assert read_link(regions, "https://sentry.corp.example/Acme/web/issues/1/").organization_slug == "Acme"
     assert read_link(regions, "https://sentry.corp.example/issues/1/").organization_slug is None
 
 
