@@ -1,7 +1,7 @@
 """get_sentry_resource: whatever a link or an ID denotes, by the tool that shows such things."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +15,19 @@ from ..sentry.links import Link, WebLinks, issue_id_of, read_link, same_organiza
 from ..skills import INSPECT, SEER, TRIAGE
 from . import fields
 
-toolbox = Toolbox()
-TYPES = ("issue", "event", "trace", "span", "ai_conversation", "replay", "monitor", "snapshot", "release", "dashboard")
+_WORDS = {
+    "issue": "issues",
+    "event": "events",
+    "trace": "traces",
+    "span": "spans",
+    "ai_conversation": "AI conversations",
+    "replay": "replays",
+    "monitor": "monitors",
+    "snapshot": "snapshots",
+    "release": "releases",
+    "dashboard": "dashboards",
+    "profile": "profiles",
+}
 _TOOLS = {
     "issue": "get_issue_details",
     "event": "get_issue_details",
@@ -29,6 +40,7 @@ _TOOLS = {
     "dashboard": "get_dashboard_details",
     "profile": "get_profile_details",
 }
+"""The tool that shows each type. A release is shown here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,51 +51,75 @@ class Target:
     arguments: dict[str, Any]
 
 
-class GetSentryResource(fields.Input):
-    url = fields.text("A link to Sentry")
-    resource_type = fields.choice(TYPES, description="With resourceId, instead of url")
-    resource_id = fields.text()
-    organization_slug = fields.org_slug(required=False)
+def toolbox_for(catalogue: Collection[str]) -> Toolbox:
+    """get_sentry_resource for a *catalogue* of these tools: it opens what they show."""
+    opens = frozenset(type_ for type_ in _WORDS if type_ == "release" or _TOOLS[type_] in catalogue)
+    by_id = [type_ for type_ in _BY_ID if type_ in opens]
+    toolbox = Toolbox()
+
+    class GetSentryResource(fields.Input):
+        url = fields.text("A link to Sentry")
+        resource_type = fields.choice(by_id, description="With resourceId, instead of url")
+        resource_id = fields.text()
+        organization_slug = fields.org_slug(required=False)
+
+    @toolbox.tool(
+        GetSentryResource, skills={INSPECT, TRIAGE, SEER}, scopes={"event:read", "project:read"}, reads_only=True
+    )
+    def get_sentry_resource(ctx: Context, **named: str | None) -> Any:
+        """Open whatever a Sentry link or ID stands for: an issue (stack trace, tags, context), event, trace, span,
+        release.
+
+        Use it whenever the user pastes a Sentry URL, or give resourceType, resourceId and organizationSlug.
+        """
+        return _open(ctx, opens, *_meant(ctx, opens, **named))
+
+    return toolbox
 
 
-@toolbox.tool(GetSentryResource, skills={INSPECT, TRIAGE, SEER}, scopes={"event:read", "project:read"}, reads_only=True)
-def get_sentry_resource(
+def _meant(
     ctx: Context,
+    opens: Collection[str],
     *,
     url: str | None,
     resource_type: str | None,
     resource_id: str | None,
     organization_slug: str | None,
-) -> Any:
-    """Open whatever a Sentry link or ID stands for: an issue (stack trace, tags, context), event, trace, span, release.
-
-    Use it whenever the user pastes a Sentry URL, or give resourceType, resourceId and organizationSlug.
-    """
+) -> tuple[Target, str, str | None]:
+    """The target, its organization and its region if the link names one."""
     if url:
         link = read_link(ctx.sentry.regions, url)
         organization = same_organization(link, organization_slug)
-        target = _agreed(_target(link), resource_type)
-        region = link.region_url
-    else:
-        if not resource_type:
-            raise InvalidInput("Give url, or resourceType with resourceId and organizationSlug.")
-        if not resource_id:
-            raise InvalidInput("resourceId is missing.")
-        if not organization_slug:
-            raise InvalidInput("organizationSlug is missing.")
-        organization, region = organization_slug, None
-        target = _by_id(resource_type, resource_id)
+        return _agreed(_target(link, opens), resource_type), organization, link.region_url
+    if not resource_type:
+        raise InvalidInput("Give url, or resourceType with resourceId and organizationSlug.")
+    if not resource_id:
+        raise InvalidInput("resourceId is missing.")
+    if not organization_slug:
+        raise InvalidInput("organizationSlug is missing.")
+    return Target(resource_type, _BY_ID[resource_type](resource_id)), organization_slug, None
+
+
+def _open(ctx: Context, opens: Collection[str], target: Target, organization: str, region: str | None) -> Any:
     if target.type == "release":
         version = target.arguments["version"]
         found = releases.get_release(ctx.sentry, organization, version, region_url=region)
         _check_project(ctx, found)
         return render.release(organization, found, WebLinks(ctx.sentry.regions, organization).release(version))
+    if target.type not in opens:
+        raise InvalidInput(_why_not(ctx, target.type))
     tool = _TOOLS[target.type]
     if tool not in ctx.tools.names():
         raise InvalidInput(f"This needs the tool {tool}, which this connection does not have.")
     fixed = ctx.constraint.region_url
     where = {"organizationSlug": organization} | ({"regionUrl": region} if region and not fixed else {})
     return ctx.tools.call(tool, target.arguments | where)
+
+
+def _why_not(ctx: Context, type_: str) -> str:
+    search = ctx.tools.ways().get("search_events") if type_ == "replay" else None
+    instead = f" {search} with dataset replays finds and sums them up." if search else ""
+    return f"This server cannot show {_WORDS[type_]}; their page in Sentry does.{instead}"
 
 
 def _check_project(ctx: Context, release: dict[str, Any]) -> None:
@@ -96,27 +132,26 @@ def _check_project(ctx: Context, release: dict[str, Any]) -> None:
 # -- by ID ----------------------------------------------------------------------------------------------------------
 
 
-def _by_id(resource_type: str, text: str) -> Target:
-    ways: dict[str, Callable[[str], dict[str, Any]]] = {
-        "issue": lambda one: {"issueId": issue_id_of(one)},
-        "event": lambda one: {"eventId": one},
-        "trace": lambda one: {"traceId": one},
-        "span": _span_of,
-        "ai_conversation": lambda one: {"conversationId": one},
-        "replay": lambda one: {"replayId": one},
-        "monitor": lambda one: {"monitorSlug": one},
-        "snapshot": lambda one: {"snapshotId": one},
-        "release": lambda one: {"version": one},
-        "dashboard": lambda one: {"dashboardIdOrTitle": one},
-    }
-    return Target(resource_type, ways[resource_type](text))
-
-
 def _span_of(text: str) -> dict[str, Any]:
     trace, _, span = text.partition(":")
     if not span:
         raise InvalidInput("The resourceId of a span is <traceId>:<spanId>.")
     return {"traceId": trace, "spanId": span}
+
+
+_BY_ID: Mapping[str, Callable[[str], dict[str, Any]]] = {
+    "issue": lambda one: {"issueId": issue_id_of(one)},
+    "event": lambda one: {"eventId": one},
+    "trace": lambda one: {"traceId": one},
+    "span": _span_of,
+    "ai_conversation": lambda one: {"conversationId": one},
+    "replay": lambda one: {"replayId": one},
+    "monitor": lambda one: {"monitorSlug": one},
+    "snapshot": lambda one: {"snapshotId": one},
+    "release": lambda one: {"version": one},
+    "dashboard": lambda one: {"dashboardIdOrTitle": one},
+}
+"""The arguments that an ID of each type stands for."""
 
 
 # -- by link --------------------------------------------------------------------------------------------------------
@@ -131,8 +166,8 @@ def _agreed(target: Target, resource_type: str | None) -> Target:
     raise InvalidInput("The URL is of another type than resourceType; leave resourceType out.")
 
 
-def _target(link: Link) -> Target:
-    """What a link denotes; the order decides where patterns overlap."""
+def _target(link: Link, opens: Collection[str] = tuple(_WORDS)) -> Target:
+    """What a link denotes; the order decides where patterns overlap. A link to nothing is told what *opens* here."""
     for find in (_profile, _conversation, _replay, _monitor, _release, _dashboard, _trace, _issue, _snapshot):
         found = find(link)
         if found is not None:
@@ -142,9 +177,9 @@ def _target(link: Link) -> Target:
             "This is the summary of a transaction. Its numbers come from search_events: dataset spans, query "
             'transaction:"<name>" is_transaction:true, fields such as p95(span.duration) and count().'
         )
+    *most, last = (words for type_, words in _WORDS.items() if type_ in opens)
     raise InvalidInput(
-        "This Sentry page is of no kind that can be shown here. Links to issues, events, traces, spans, releases, "
-        "replays, monitors, profiles, dashboards and snapshots can."
+        f"This Sentry page is of no kind that can be shown here. Links to {', '.join(most)} and {last} can."
     )
 
 

@@ -9,6 +9,7 @@ from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.regions import Regions
 from flask_sentry_mcp.sentry.links import read_link
 from flask_sentry_mcp.tools.resources import _target as target_of
+from flask_sentry_mcp.tools.resources import toolbox_for
 from tests.tools.callers import Caller
 
 SAAS = Regions("sentry.io", ("us.sentry.io", "de.sentry.io"))
@@ -141,10 +142,12 @@ def test_of_a_span_link_the_whole_trace_may_be_asked(mira: Caller, sandbox: Sand
         ({"resourceType": "issue"}, "resourceId is missing."),
         ({"resourceType": "issue", "resourceId": "A-1"}, "organizationSlug is missing."),
         ({"resourceType": "span", "resourceId": "x", "organizationSlug": "o"}, "<traceId>:<spanId>"),
-        ({"resourceType": "user"}, "resourceType: Must be one of: issue, event, trace,"),
+        ({"resourceType": "user"}, "resourceType: Must be one of: issue, event, trace, span, release."),
         ({"url": "{org}/issues/A-1/", "resourceType": "trace"}, "another type than resourceType"),
         ({"url": "{org}/issues/A-1/", "organizationSlug": "aurora"}, "belongs to another organization"),
-        ({"url": "{org}/settings/"}, "This Sentry page is of no kind that can be shown here."),
+        ({"url": "{org}/settings/"}, "Links to issues, events, traces, spans and releases can."),
+        ({"url": "{org}/dashboard/7/"}, "This server cannot show dashboards; their page in Sentry does."),
+        ({"url": "{org}/explore/profiling/profile/web/7c5e/flamegraph/"}, "This server cannot show profiles;"),
         ({"url": "{org}/performance/summary/?transaction=x"}, "Its numbers come from search_events"),
         ({"url": "{org}/monitors/new/"}, "no kind that can be shown here"),
         ({"url": "not a url"}, "The URL must begin with https://"),
@@ -184,3 +187,23 @@ def test_names_the_tool_that_is_missing(as_user: Callable[..., Caller], sandbox:
     assert as_user("mira", skills={"triage"}).refused("get_sentry_resource", url=url) == (
         "This needs the tool get_trace_details, which this connection does not have."
     )
+
+
+def test_of_a_replay_the_search_is_named(mira: Caller, sandbox: Sandbox) -> None:
+    url = f"{sandbox.url}/organizations/northwind/explore/replays/7e07485f/"
+
+    assert mira.refused("get_sentry_resource", url=url) == (
+        "This server cannot show replays; their page in Sentry does. search_events with dataset replays finds and sums "
+        "them up."
+    )
+
+
+def test_what_a_new_tool_shows_is_offered_by_itself() -> None:
+    tool = toolbox_for({"get_issue_details", "get_dashboard_details"}).tools["get_sentry_resource"]
+
+    assert tool.arguments.json_schema["properties"]["resourceType"]["enum"] == [
+        "issue",
+        "event",
+        "release",
+        "dashboard",
+    ]
