@@ -6,6 +6,7 @@ from typing import Any
 
 from ..security.untrusted import quoted
 from .events import event_sections, parts_of
+from .nothing import Doubt, nothing
 from .pieces import (
     Json,
     Ways,
@@ -44,6 +45,7 @@ class Found:
     more: bool = False
     explanation: str = ""
     tools: Ways = field(default_factory=dict)
+    doubts: Sequence[Doubt] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,9 @@ def issue_list(found: Found) -> str:
     issues = as_maps(list(found.issues))
     title = f"Issues in {word(found.organization)}"
     if not issues:
-        return answer(title, found.explanation, "Nothing matches. Widen the period, or change the query.")
+        return answer(
+            title, found.explanation, nothing("Nothing matches. Widen the period, or change the query.", found.doubts)
+        )
     listed = fitting([_entry(position, one, found) for position, one in enumerate(issues, 1)])
     known = max(found.total or 0, len(issues))
     total = f" of {number(known)}" if known > len(listed) else ""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..security.untrusted import clean, fence, quoted
+from .nothing import Doubt, nothing
 from .pieces import (
     ROWS_LIMIT,
     Json,
@@ -64,6 +65,7 @@ class Rows:
     tools: Ways = field(default_factory=dict)
     subject: str = ""
     chosen: Collection[str] = ()
+    doubts: Sequence[Doubt] = ()
 
 
 def rows(found: Rows) -> str:
@@ -71,8 +73,8 @@ def rows(found: Rows) -> str:
     shown = as_maps(list(found.rows))
     title = f"{found.subject or found.dataset.capitalize()} in {word(found.organization)}"
     if not shown:
-        nothing = "Nothing matches. Widen the period, loosen the query, or check the project."
-        return answer(title, found.executed, nothing)
+        sentence = "Nothing matches. Widen the period, loosen the query, or check the project."
+        return answer(title, found.executed, nothing(sentence, found.doubts))
     head = f"{plural(len(shown), 'row' if found.is_aggregate else 'result')}. Same search in Sentry: {found.url}"
     if found.is_aggregate:
         body = "\n".join(json.dumps(_plain(one), ensure_ascii=False, separators=(",", ":")) for one in shown)
@@ -95,7 +97,8 @@ def replays(found: Rows, link: Callable[[str], str]) -> str:
     shown = as_maps(list(found.rows))
     title = f"Replays in {word(found.organization)}"
     if not shown:
-        return answer(title, found.executed, "Nothing matches. Widen the period or loosen the query.")
+        sentence = "Nothing matches. Widen the period or loosen the query."
+        return answer(title, found.executed, nothing(sentence, found.doubts))
     told = fitting([_replay(position, one, link) for position, one in enumerate(shown, 1)])
     more = _MORE if found.more else None
     if len(told) < len(shown):
@@ -205,7 +208,7 @@ def mistakes(dataset: str, found: Sequence[Mistake], known: Sequence[str], rules
     for one in found:
         what = f" {quoted(one.name, 100)}" if one.name else ""
         near = f" Existing ones like it: {', '.join(quoted(name_, 80) for name_ in one.near)}." if one.near else ""
-        lines.append(f"{one.where}{what}: {quoted(one.reason, 200)}.{near}")
+        lines.append(f"{one.where}{what}: {quoted(one.reason, 500)}.{near}")
     if not any(one.near or one.name for one in found):
         known = ()
     some = ", ".join(known[:40])

@@ -64,19 +64,33 @@ def check_search(sentry: SentryClient, search: Search) -> Mapping[str, Any] | No
     return found if isinstance(found, dict) else None
 
 
+def list_tags(sentry: SentryClient, org: str, *, project: str | None, period: str, region_url: str | None) -> list[str]:
+    """Names of the tags that error events of *org* have.
+
+    Source: https://docs.sentry.io/api/events/list-a-projects-tags/ (of an organization it is not published)
+    """
+    params = {"dataset": "events", "project": project, "statsPeriod": period, "useCache": 1, "useFlagsBackend": 1}
+    found = sentry.get_page("organizations", org, "tags", params=params, region_url=region_url).items
+    return _names(found, "key")
+
+
 def list_attributes(sentry: SentryClient, search: Search, kind: str) -> list[str]:
     """Names of attributes that the search's dataset has; *kind* is ``string`` or ``number``."""
-    base: dict[str, object] = {"project": search.project, "statsPeriod": search.period}
+    org, region = search.organization_slug, search.region_url
     if search.dataset == "errors":
-        path: tuple[str, ...] = ("organizations", search.organization_slug, "tags")
-        params = base | {"dataset": "events", "useCache": 1, "useFlagsBackend": 1}
-        name = "key"
-    else:
-        path = ("organizations", search.organization_slug, "trace-items", "attributes")
-        params = base | {"itemType": UPSTREAM_NAMES.get(search.dataset, search.dataset), "attributeType": kind}
-        name = "name"
-    found = sentry.get_page(*path, params=params, region_url=search.region_url).items
-    names = [str(one.get(name) or "") for one in found if isinstance(one, dict)]
+        return list_tags(sentry, org, project=search.project, period=search.period, region_url=region)
+    params = {
+        "project": search.project,
+        "statsPeriod": search.period,
+        "itemType": UPSTREAM_NAMES.get(search.dataset, search.dataset),
+        "attributeType": kind,
+    }
+    path = ("organizations", org, "trace-items", "attributes")
+    return _names(sentry.get_page(*path, params=params, region_url=region).items, "name")
+
+
+def _names(found: list[Any], key: str) -> list[str]:
+    names = [str(one.get(key) or "") for one in found if isinstance(one, dict)]
     return [one for one in names if one and not one.startswith("sentry:")]
 
 

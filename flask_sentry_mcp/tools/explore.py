@@ -12,11 +12,12 @@ from ..errors import InvalidInput
 from ..mcp.content import Result
 from ..mcp.tool import Toolbox
 from ..render import searches as render
+from ..render.nothing import Doubt
 from ..sentry import events as sentry
 from ..sentry.links import WebLinks
 from ..sentry.projects import project_id
 from ..skills import INSPECT, SEER, TRIAGE
-from . import datasets, explaining, fields, wording
+from . import datasets, doubts, explaining, fields, wording
 from .evidence import IssueInput, named
 
 toolbox = Toolbox()
@@ -29,6 +30,9 @@ _PARTS = {
     "orderby": "sort",
 }
 """Parts of a verdict of Sentry's, and what they are called here."""
+
+_WITHIN = 'query="environment:production", query="release:latest" or query="user.email:*"'
+"""Examples of searches within one issue."""
 
 
 class SearchEvents(fields.Input):
@@ -102,6 +106,7 @@ def search_events(
             executed=_executed(search) if include_explanation else "",
             tools=ctx.tools.ways(),
             chosen=fields_ or (),
+            doubts=() if page.items else _doubts(ctx, search, query),
         )
     )
 
@@ -119,9 +124,17 @@ def _replays(ctx: Context, search: sentry.Search, environments: Sequence[str], *
             url="",
             more=page.next_cursor is not None,
             executed=_executed(search) if explain else "",
+            doubts=() if page.items else doubts.of_rows(ctx, search.query, wording.events_example(search.query)),
         ),
         WebLinks(ctx.sentry.regions, search.organization_slug).replay,
     )
+
+
+def _doubts(ctx: Context, search: sentry.Search, query: str) -> list[Doubt]:
+    example = wording.events_example(query)
+    if search.dataset == "errors":
+        return doubts.of_events(ctx, query, example, partial(sentry.list_attributes, ctx.sentry, search, "string"))
+    return doubts.of_rows(ctx, query, example)
 
 
 def _executed(search: sentry.Search) -> str:
@@ -219,13 +232,20 @@ def search_issue_events(
     """
     if wording.is_question(query):
         raise InvalidInput(
-            f"query takes Sentry's search syntax, not a question. {wording.QUOTE_IT} A filter looks like "
-            'query="environment:production", query="release:latest" or query="user.email:*"; with query="" all events '
-            "of the period are shown."
+            f"query takes Sentry's search syntax, not a question. {wording.QUOTE_IT} A filter looks like {_WITHIN}; "
+            'with query="" all events of the period are shown.'
         )
     if sort not in ("", "-timestamp"):
         raise InvalidInput("Events of an issue come newest first; leave sort out.")
     reference = named(ctx, **issue)
+    list_tags = partial(
+        sentry.list_tags,
+        ctx.sentry,
+        reference.organization_slug,
+        project=None,
+        period=period,
+        region_url=reference.region_url,
+    )
     ask = partial(sentry.list_issue_events, ctx.sentry, reference, query=query, period=period, limit=limit)
     page = explaining.run(ctx, "events", ask, explaining.EVENT_RULES)
     if isinstance(page, Result):
@@ -241,6 +261,7 @@ def search_issue_events(
             executed=f"Searched the last {period}, newest first." if include_explanation else "",
             tools=ctx.tools.ways(),
             subject=f"Events of {reference.issue_id}",
+            doubts=() if page.items else doubts.of_events(ctx, query, _WITHIN, list_tags),
         )
     )
 

@@ -11,13 +11,13 @@ from ..mcp.content import Result
 from ..mcp.tool import Toolbox
 from ..render import issues as render
 from ..render.pieces import as_map
+from ..sentry import events, seer, traces
 from ..sentry import issues as sentry
-from ..sentry import seer, traces
 from ..sentry.client import OPTIONAL_S
 from ..sentry.links import IssueReference, WebLinks, issue_reference
 from ..sentry.projects import project_id
 from ..skills import INSPECT, SEER, TRIAGE
-from . import explaining, fields, wording
+from . import doubts, explaining, fields, wording
 
 toolbox = Toolbox()
 _LOST = "so stack, tags and contexts are missing."
@@ -84,6 +84,9 @@ def search_issues(
     if isinstance(page, Result):
         return page
     links = WebLinks(ctx.sentry.regions, organization_slug)
+    list_tags = partial(
+        events.list_tags, ctx.sentry, organization_slug, project=project, period=period, region_url=region_url
+    )
     executed = f"Searched for `{query}` in the last {period}, sorted by {sort}."
     return render.issue_list(
         render.Found(
@@ -94,6 +97,7 @@ def search_issues(
             issue_url=links.issue,
             total=page.hits,
             more=page.next_cursor is not None,
+            doubts=() if page.items else doubts.of_issues(ctx, query, list_tags),
             explanation=executed.replace("\n", " ") if include_explanation else "",
             tools=ctx.tools.ways(),
         )

@@ -38,7 +38,7 @@ class Example:
 
 
 def _example(words: str, arguments: str) -> Example:
-    return Example(re.compile(rf"\b({words})", re.IGNORECASE), arguments)
+    return Example(re.compile(rf"\b({words})" if words else "", re.IGNORECASE), arguments)
 
 
 _EVENTS = (
