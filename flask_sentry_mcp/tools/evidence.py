@@ -22,7 +22,7 @@ toolbox = Toolbox()
 class GetEventStacktrace(fields.Input):
     organization_slug = fields.org_slug()
     region_url = fields.region_url()
-    issue_id = fields.text("WEB-4F or 6620113", required=True)
+    issue_id = fields.issue_id(required=True)
     event_id = fields.event_id(default="latest")
     thread = fields.NumberOrName(load_default=None, allow_none=False, metadata={"description": "Number or name"})
 

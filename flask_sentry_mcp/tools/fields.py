@@ -4,9 +4,10 @@ Every word of a schema is paid for by each model that lists the tools, so a shar
 checked beyond its type (the form of a slug, of an ID) is checked here and told when it is wrong.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
@@ -27,10 +28,14 @@ class Input(Schema):
         field_obj.data_key = head + "".join(part.capitalize() for part in rest)
 
     @pre_load
-    def _null_is_absent(self, given: Any, **_: Any) -> Any:
-        return (
-            {name: value for name, value in given.items() if value is not None} if isinstance(given, Mapping) else given
-        )
+    def _nothing_is_absent(self, given: Any, **_: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        fields_ = self.load_fields.values()
+        names = {one.data_key for one in fields_ if isinstance(one, Name | Words) and not one.required}
+        return {
+            name: value for name, value in given.items() if value is not None and not (value == "" and name in names)
+        }
 
 
 class Word(fields.String):
@@ -38,6 +43,50 @@ class Word(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         return str(super()._deserialize(value, attr, data, **kwargs)).strip()
+
+
+class Name(Word):
+    """A slug, an ID, one of some words: never empty, so empty text means that it was not given."""
+
+
+class ID(Name):
+    """An ID, which some callers write as a number. The schema says text: some clients cannot read a union."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        is_number = isinstance(value, int) and not isinstance(value, bool)
+        return super()._deserialize(str(value) if is_number else value, attr, data, **kwargs)
+
+
+class HexID(Name):
+    """The ID of an event or a trace as Sentry writes it, without the dashes of a UUID and in lower case."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return without_dashes(super()._deserialize(value, attr, data, **kwargs))
+
+
+class Whole(fields.Integer):
+    """A whole number. ``10.0`` is one in JSON."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+        is_whole = isinstance(value, float) and value.is_integer()
+        return super()._deserialize(int(value) if is_whole else value, attr, data, **kwargs)
+
+
+class Object(fields.Dict):
+    """An object, which some clients write as the text of one."""
+
+    default_error_messages: ClassVar[dict[str, str]] = {
+        "invalid": "Send an object: the arguments of the tool by their names."
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str):
+            try:
+                value = json.loads(value or "{}")
+                json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+            except (ValueError, RecursionError):
+                raise self.make_error("invalid") from None
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class NumberOrName(fields.String):
@@ -49,23 +98,30 @@ class NumberOrName(fields.String):
         return value
 
 
-def text(description: str = "", *, required: bool = False, default: str | None = None, **more: Any) -> Word:
-    """Any words; *default* when absent. Empty text counts as given."""
+def text(
+    description: str = "",
+    *,
+    required: bool = False,
+    default: str | None = None,
+    kind: type[Word] = Word,
+    **more: Any,
+) -> Word:
+    """Any words; *default* when absent. Empty text counts as given, unless it is of another *kind*."""
     if description:
         more["metadata"] = {"description": description}
-    return Word(required=True, **more) if required else Word(load_default=default, allow_none=False, **more)
+    return kind(required=True, **more) if required else kind(load_default=default, allow_none=False, **more)
 
 
 def org_slug(*, required: bool = True) -> Word:
-    return text(required=required, validate=_slug)
+    return text(required=required, validate=_slug, kind=Name)
 
 
 def project_slug(*, required: bool = False) -> Word:
-    return text(required=required, validate=_slug)
+    return text(required=required, validate=_slug, kind=Name)
 
 
 def project_slug_or_id() -> Word:
-    return text(validate=_slug)
+    return text(validate=_slug, kind=ID)
 
 
 def region_url() -> Word:
@@ -77,24 +133,33 @@ def search_text(things: str) -> Word:
     return text(f"Part of the name or slug of the {things}")
 
 
-def issue_id() -> Word:
-    return text("WEB-4F or 6620113")
+def issue_id(*, required: bool = False) -> Word:
+    return text("WEB-4F or 6620113", required=required, kind=ID)
 
 
 def issue_url() -> Word:
-    return text("Instead of issueId and organizationSlug")
+    return text("Instead of issueId and organizationSlug", kind=Name)
 
 
 def event_id(*, default: str | None = None) -> Word:
-    return text(default=default, validate=_event_id)
+    return text(default=default, validate=_event_id, kind=HexID)
 
 
 def trace_id() -> Word:
-    return text(required=True, validate=_trace_id)
+    return text(required=True, validate=_trace_id, kind=HexID)
 
 
 def span_id(*, required: bool) -> Word:
-    return text(required=required, validate=validate.Length(1, 64))
+    return text(required=required, validate=validate.Length(1, 64), kind=Name)
+
+
+def without_dashes(text: str) -> str:
+    """The ID of an event or a trace as Sentry writes it.
+
+    >>> without_dashes("7B1D0C5E-9F0A-4C7E-8A2F-3B4C5D6E7F80")
+    '7b1d0c5e9f0a4c7e8a2f3b4c5d6e7f80'
+    """
+    return text.replace("-", "").lower()
 
 
 class Words(fields.List[str]):
@@ -114,31 +179,31 @@ def words(description: str) -> Words:
 
 
 def period(default: str) -> Word:
-    return text("As in 24h, 7d, 2w", default=default, validate=_period)
+    return text("As in 24h, 7d, 2w", default=default, validate=_period, kind=Name)
 
 
 def choice(options: Sequence[str], *, default: str | None = None, description: str = "") -> Word:
     """One of *options*."""
-    return text(description, default=default, validate=validate.OneOf(options))
+    return text(description, default=default, validate=validate.OneOf(options), kind=Name)
 
 
 def tag_key() -> Word:
     return text("url, browser, release, ...", required=True, validate=_tag_key)
 
 
-def limit(default: int, highest: int) -> fields.Integer:
+def limit(default: int, highest: int) -> Whole:
     """How many to show."""
-    return fields.Integer(load_default=default, strict=True, validate=validate.Range(1, highest))
+    return Whole(load_default=default, strict=True, validate=validate.Range(1, highest))
 
 
-def count(highest: int | None = None) -> fields.Integer:
+def count(highest: int | None = None) -> Whole:
     """A positive whole number."""
-    return fields.Integer(load_default=None, allow_none=False, strict=True, validate=validate.Range(1, highest))
+    return Whole(load_default=None, allow_none=False, strict=True, validate=validate.Range(1, highest))
 
 
-def any_object() -> fields.Dict:
+def any_object() -> Object:
     """An object whose members are checked elsewhere."""
-    return fields.Dict(keys=fields.String(), load_default=dict)
+    return Object(keys=fields.String(), load_default=dict)
 
 
 def flag(*, default: bool = False) -> fields.Boolean:

@@ -60,7 +60,7 @@ def toolbox_for(catalogue: Collection[str]) -> Toolbox:
     class GetSentryResource(fields.Input):
         url = fields.text("A link to Sentry")
         resource_type = fields.choice(by_id, description="With resourceId, instead of url")
-        resource_id = fields.text()
+        resource_id = fields.text(kind=fields.ID)
         organization_slug = fields.org_slug(required=False)
 
     @toolbox.tool(
@@ -136,13 +136,20 @@ def _span_of(text: str) -> dict[str, Any]:
     trace, _, span = text.partition(":")
     if not span:
         raise InvalidInput("The resourceId of a span is <traceId>:<spanId>.")
-    return {"traceId": trace, "spanId": span}
+    return {"traceId": _hexadecimal(trace), "spanId": span}
+
+
+def _hexadecimal(text: str) -> str:
+    found = fields.without_dashes(text)
+    if not re.fullmatch(r"[0-9a-f]{32}", found):
+        raise InvalidInput("resourceId: the ID of an event or a trace has 32 hexadecimal digits.")
+    return found
 
 
 _BY_ID: Mapping[str, Callable[[str], dict[str, Any]]] = {
     "issue": lambda one: {"issueId": issue_id_of(one)},
-    "event": lambda one: {"eventId": one},
-    "trace": lambda one: {"traceId": one},
+    "event": lambda one: {"eventId": _hexadecimal(one)},
+    "trace": lambda one: {"traceId": _hexadecimal(one)},
     "span": _span_of,
     "ai_conversation": lambda one: {"conversationId": one},
     "replay": lambda one: {"replayId": one},

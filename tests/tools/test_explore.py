@@ -460,7 +460,7 @@ def test_an_issue_query_that_cannot_be_read_is_explained(mira: Caller) -> None:
         ({"fields": [f"f{n}" for n in range(21)]}, "fields may name at most 20 columns."),
         ({"dataset": "replays", "sort": "-size"}, "Replays can be sorted by: activity,"),
         ({"dataset": "replays", "fields": ["count()"]}, "Replays cannot be counted or grouped"),
-        ({"environment": ""}, "environment"),
+        ({"environment": [""]}, "environment"),
     ],
 )
 def test_wrong_input_is_told_by_name(mira: Caller, sandbox: Sandbox, wrong: dict[str, Any], said: str) -> None:
