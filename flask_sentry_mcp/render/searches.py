@@ -16,6 +16,7 @@ from .pieces import (
     as_map,
     as_maps,
     bullets,
+    compact,
     duration,
     fitting,
     identifier,
@@ -158,22 +159,30 @@ def _log(row: Json, chosen: Collection[str]) -> str:
 
 
 def value(given: Any, key: str = "") -> str:
-    """A value on one line: times and durations readable, pairs of tags as ``k=v``, long ones cut."""
+    """A value on one line: times and durations readable, members and tags as ``k=v``, what is null left out."""
     if key.endswith("duration") and isinstance(given, int | float):
         return duration(given)
     if isinstance(given, list):
         pairs = as_maps(given)
         if pairs and all("key" in one for one in pairs):
-            text = ", ".join(f"{one['key']}={one.get('value')}" for one in pairs[:ITEMS] if one["key"])
+            told = [
+                f"{one['key']}={compact(one['value'])}" for one in pairs if one["key"] and one.get("value") is not None
+            ]
         else:
-            text = ", ".join(str(one) for one in given[:ITEMS])
-        text += f", ({len(given) - ITEMS} more)" if len(given) > ITEMS else ""
+            told = [compact(one) for one in given if one is not None]
+        text = ", ".join(told[:ITEMS]) + (f", ({len(told) - ITEMS} more)" if len(told) > ITEMS else "")
     elif isinstance(given, Mapping):
-        text = ", ".join(f"{name_}={one}" for name_, one in given.items() if one not in (None, "", {}, []))
+        text = ", ".join(f"{name_}={compact(one)}" for name_, one in _filled(given).items())
     else:
-        text = (iso(given) or str(given)) if key == "timestamp" else str(given)
+        text = (iso(given) or str(given)) if key == "timestamp" else compact(given)
     line = " ".join(clean(text).split())
     return line if len(line) <= VALUE_LIMIT else f"{line[:VALUE_LIMIT]}..."
+
+
+def _filled(given: Mapping[str, Any]) -> dict[str, Any]:
+    """*given* without the members that say nothing."""
+    inner = {name_: _filled(one) if isinstance(one, Mapping) else one for name_, one in given.items()}
+    return {name_: one for name_, one in inner.items() if one not in (None, "", {}, [])}
 
 
 def _plain(row: Json) -> dict[str, Any]:

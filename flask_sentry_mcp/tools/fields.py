@@ -7,7 +7,7 @@ checked beyond its type (the form of a slug, of an ID) is checked here and told 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
 
@@ -67,17 +67,13 @@ class HexID(Name):
 class Whole(fields.Integer):
     """A whole number. ``10.0`` is one in JSON."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         is_whole = isinstance(value, float) and value.is_integer()
         return super()._deserialize(int(value) if is_whole else value, attr, data, **kwargs)
 
 
 class Object(fields.Dict):
     """An object, which some clients write as the text of one."""
-
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": "Send an object: the arguments of the tool by their names."
-    }
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, str):
@@ -86,7 +82,7 @@ class Object(fields.Dict):
                 json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
             except (ValueError, RecursionError):
                 raise self.make_error("invalid") from None
-        return super()._deserialize(value, attr, data, **kwargs)
+        return super()._deserialize(value, attr, data, **kwargs)  # type: ignore[no-untyped-call]  # marshmallow
 
 
 class NumberOrName(fields.String):
@@ -203,7 +199,8 @@ def count(highest: int | None = None) -> Whole:
 
 def any_object() -> Object:
     """An object whose members are checked elsewhere."""
-    return Object(keys=fields.String(), load_default=dict)
+    said = {"invalid": "Send an object: the arguments of the tool by their names."}
+    return Object(keys=fields.String(), load_default=dict, error_messages=said)
 
 
 def flag(*, default: bool = False) -> fields.Boolean:

@@ -477,8 +477,12 @@ def test_shows_the_events_of_an_issue(mira: Caller, sandbox: Sandbox) -> None:
         "dateCreated": "2026-08-18T12:40:02Z",
         "title": "ValueError",
         "location": "checkout/totals.py",
-        "user": {"id": "u-88", "geo": {}},
-        "tags": [{"key": "environment", "value": "production"}, {"key": None, "value": "lost"}],
+        "user": {"id": "u-88", "is_staff": True, "geo": {"country_code": "PT", "city": None}, "data": {"x": {}}},
+        "tags": [
+            {"key": "environment", "value": "production"},
+            {"key": None, "value": "lost"},
+            {"key": "voucher", "value": None},
+        ],
     }
     sandbox.faults.add(path="*/issues/CHECKOUT-API-4F/events/", status=200, body=[event, None])
 
@@ -489,7 +493,7 @@ def test_shows_the_events_of_an_issue(mira: Caller, sandbox: Sandbox) -> None:
         "eventID: 7b1d0c5e9f0a4c7e8a2f3b4c5d6e7f80\n"
         "dateCreated: <time>\n"
         "location: checkout/totals.py\n"
-        "user: id=u-88\n"
+        'user: id=u-88, is_staff=true, geo={"country_code":"PT"}\n'
         "tags: environment=production\n"
         "</untrusted>\n\n"
         "get_sentry_resource (resourceType issue or event) shows one of them whole."
