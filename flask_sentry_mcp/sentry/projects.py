@@ -1,8 +1,10 @@
 """Projects and teams."""
 
+import re
 from typing import Any
 
 from ..errors import SentryFailed
+from ..security.slugs import is_slug
 from .client import SentryClient
 
 Region = str | None
@@ -16,7 +18,7 @@ def list_projects(
     Source: https://docs.sentry.io/api/organizations/list-an-organizations-projects/
     """
     params = {"per_page": limit, "query": query}
-    return sentry.get_page("organizations", org, "projects", params=params, region_url=region_url).items
+    return _named(sentry.get_page("organizations", org, "projects", params=params, region_url=region_url).items)
 
 
 def get_project(sentry: SentryClient, org: str, project: str, *, region_url: Region) -> dict[str, Any]:
@@ -33,13 +35,19 @@ def list_teams(
     Source: https://docs.sentry.io/api/teams/list-an-organizations-teams/
     """
     params = {"per_page": limit, "query": query, "detailed": 0}
-    return sentry.get_page("organizations", org, "teams", params=params, region_url=region_url).items
+    found = _named(sentry.get_page("organizations", org, "teams", params=params, region_url=region_url).items)
+    return [one for one in found if re.fullmatch(r"[0-9]{1,20}", str(one.get("id")))]
 
 
 def team_id(sentry: SentryClient, org: str, slug: str, *, region_url: Region) -> str | None:
     """The number of the team with this *slug*, None when there is none that this person can see."""
     found = list_teams(sentry, org, query=slug, limit=100, region_url=region_url)
-    return next((str(one["id"]) for one in found if isinstance(one, dict) and one.get("slug") == slug), None)
+    return next((str(one["id"]) for one in found if one["slug"] == slug), None)
+
+
+def _named(items: list[Any]) -> list[dict[str, Any]]:
+    """Those with a slug that can be used; a server of one's own may answer others."""
+    return [one for one in items if isinstance(one, dict) and is_slug(str(one.get("slug") or ""))]
 
 
 def project_id(sentry: SentryClient, org: str, slug_or_id: str | None, *, region_url: Region) -> str | None:

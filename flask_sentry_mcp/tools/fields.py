@@ -199,8 +199,11 @@ def count(highest: int | None = None) -> Whole:
 
 def any_object() -> Object:
     """An object whose members are checked elsewhere."""
-    said = {"invalid": "Send an object: the arguments of the tool by their names."}
-    return Object(keys=fields.String(), load_default=dict, error_messages=said)
+    return Object(
+        keys=fields.String(),
+        load_default=dict,
+        error_messages={"invalid": "Send an object: the arguments of the tool by their names."},
+    )
 
 
 def flag(*, default: bool = False) -> fields.Boolean:

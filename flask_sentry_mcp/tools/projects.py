@@ -21,5 +21,4 @@ class FindProjects(fields.Input):
 def find_projects(ctx: Context, *, organization_slug: str, region_url: str | None, query: str | None) -> dict[str, Any]:
     """List the projects of an organization. Their slugs narrow searches."""
     found = sentry.list_projects(ctx.sentry, organization_slug, query=query, limit=PAGE + 1, region_url=region_url)
-    slugs = [{"slug": one["slug"]} for one in found if isinstance(one, dict) and one.get("slug")]
-    return {"projects": slugs[:PAGE], "hasMore": len(slugs) > PAGE}
+    return {"projects": [{"slug": one["slug"]} for one in found[:PAGE]], "hasMore": len(found) > PAGE}

@@ -22,7 +22,5 @@ class FindTeams(fields.Input):
 def find_teams(ctx: Context, *, organization_slug: str, region_url: str | None, query: str | None) -> dict[str, Any]:
     """List the teams of an organization, with the slugs and IDs that assignment and projects need."""
     found = sentry.list_teams(ctx.sentry, organization_slug, query=query, limit=PAGE + 1, region_url=region_url)
-    teams = [
-        {"slug": one["slug"], "id": str(one.get("id"))} for one in found if isinstance(one, dict) and "slug" in one
-    ]
+    teams = [{"slug": one["slug"], "id": str(one["id"])} for one in found]
     return {"teams": teams[:PAGE], "hasMore": len(teams) > PAGE}

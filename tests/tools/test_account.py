@@ -38,6 +38,13 @@ def test_an_empty_400_of_the_account_page_is_a_sign_in_that_ended(mira: Caller, 
     assert mira.refused("whoami") == SignInEnded.public
 
 
+def test_whoami_has_an_end(mira: Caller, sandbox: Sandbox) -> None:
+    """Section 7.4: structured answers as well, which are sent twice."""
+    sandbox.faults.add(path="auth/", status=200, body=dict.fromkeys(("id", "name", "email"), "x" * 1_000_000))
+
+    assert len(str(mira.call("whoami"))) < 600
+
+
 def test_find_organizations_asks_every_region(mira: Caller, sandbox: Sandbox) -> None:
     us, de = sandbox.region_hosts
 
@@ -105,6 +112,16 @@ def test_an_old_server_without_regions_is_asked_directly(mira: Caller, sandbox: 
         {"slug": "acme", "webUrl": None, "regionUrl": None},
         {"slug": "old", "webUrl": None, "regionUrl": None},
     ]
+
+
+def test_an_organization_that_could_not_be_named_in_a_call_is_left_out(mira: Caller, sandbox: Sandbox) -> None:
+    links = {"organizationUrl": "https://x.example/" + "x" * 1_000_000}
+    rows = [{"slug": "x" * 1_000_000}, {"slug": ".."}, {"slug": None}, {"slug": "acme", "links": links}]
+    sandbox.faults.add(path="organizations/", status=200, body=rows)
+
+    found = mira.call("find_organizations")
+
+    assert found["organizations"] == [{"slug": "acme", "webUrl": None, "regionUrl": None}]
 
 
 def test_a_long_list_says_that_there_is_more(mira: Caller, sandbox: Sandbox) -> None:

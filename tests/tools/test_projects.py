@@ -65,6 +65,10 @@ def test_null_is_not_given(mira: Caller) -> None:
 
 
 def test_a_project_without_a_slug_is_a_missing_line(mira: Caller, sandbox: Sandbox) -> None:
-    sandbox.faults.add(path="organizations/northwind/projects/", status=200, body=[{"id": "1"}, {"slug": "web"}, None])
+    sandbox.faults.add(
+        path="organizations/northwind/projects/",
+        status=200,
+        body=[{"id": "1"}, {"slug": "web"}, None, {"slug": "x" * 101}],
+    )
 
     assert mira.call("find_projects", organizationSlug="northwind")["projects"] == [{"slug": "web"}]
