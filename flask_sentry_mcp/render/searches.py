@@ -104,7 +104,8 @@ def replays(found: Rows, link: Callable[[str], str]) -> str:
     more = _MORE if found.more else None
     if len(told) < len(shown):
         more = "There are more than one answer has room for: narrow the search or the period."
-    return answer(title, found.executed, f"{plural(len(told), 'replay')}.", *told, more)
+    head = f"{plural(len(told), 'replay')}. Same search in Sentry: {found.url}"
+    return answer(title, found.executed, head, *told, more)
 
 
 def _replay(position: int, one: Json, link: Callable[[str], str]) -> str:

@@ -17,7 +17,7 @@ from ..sentry import events as sentry
 from ..sentry.links import WebLinks
 from ..sentry.projects import project_id
 from ..skills import INSPECT, SEER, TRIAGE
-from . import datasets, doubts, explaining, fields, wording
+from . import datasets, doubts, explaining, explorer, fields, wording
 from .evidence import IssueInput, named
 
 toolbox = Toolbox()
@@ -100,7 +100,7 @@ def search_events(
             organization=organization_slug,
             dataset=dataset,
             rows=page.items,
-            url=_explorer(ctx, search),
+            url=explorer.page(WebLinks(ctx.sentry.regions, organization_slug), search),
             is_aggregate=datasets.is_aggregate(chosen),
             more=page.next_cursor is not None,
             executed=_executed(search) if include_explanation else "",
@@ -116,17 +116,18 @@ def _replays(ctx: Context, search: sentry.Search, environments: Sequence[str], *
     page = explaining.run(ctx, "replays", ask, datasets.RULES["replays"])
     if isinstance(page, Result):
         return page
+    links = WebLinks(ctx.sentry.regions, search.organization_slug)
     return render.replays(
         render.Rows(
             organization=search.organization_slug,
             dataset="replays",
             rows=page.items,
-            url="",
+            url=explorer.page(links, search, environments),
             more=page.next_cursor is not None,
             executed=_executed(search) if explain else "",
             doubts=() if page.items else doubts.of_rows(ctx, search.query, wording.events_example(search.query)),
         ),
-        WebLinks(ctx.sentry.regions, search.organization_slug).replay,
+        links.replay,
     )
 
 
@@ -140,22 +141,6 @@ def _doubts(ctx: Context, search: sentry.Search, query: str) -> list[Doubt]:
 def _executed(search: sentry.Search) -> str:
     shown = {"query": search.query, "fields": list(search.fields), "sort": search.sort, "period": search.period}
     return f"Executed on {search.dataset}: {json.dumps(shown, ensure_ascii=False, separators=(',', ':'))}"
-
-
-def _explorer(ctx: Context, search: sentry.Search) -> str:
-    """The same search in Sentry's own pages."""
-    links = WebLinks(ctx.sentry.regions, search.organization_slug)
-    asked = list(search.fields) if list(search.fields) != datasets.defaults(search.dataset) else None
-    common = {"query": search.query or None, "project": search.project, "statsPeriod": search.period}
-    if search.dataset == "errors":
-        path, extra = "/explore/discover/homepage/", {"dataset": "errors", "queryDataset": "error-events"}
-        return links.to(path, **common, **extra, field=asked, sort=search.sort)
-    if search.dataset == "spans":
-        mode = "aggregate" if datasets.is_aggregate(search.fields) else None
-        return links.to("/explore/traces/", **common, mode=mode, field=asked, sort=search.sort)
-    if search.dataset == "logs":
-        return links.to("/explore/logs/", logsQuery=search.query, project=search.project, statsPeriod=search.period)
-    return links.to("/explore/metrics/" if search.dataset == "metrics" else "/explore/profiling/", **common)
 
 
 # -- mistakes, explained --------------------------------------------------------------------------------------------
