@@ -19,6 +19,11 @@ class Constraint:
     project_slug: str | None = None
     region_url: str | None = None
 
+    @property
+    def place(self) -> str:
+        """``acme``, ``acme/web``; empty when nothing is fixed."""
+        return "/".join(one for one in (self.organization_slug, self.project_slug) if one)
+
 
 @dataclass(frozen=True, slots=True)
 class Elicited:

@@ -202,12 +202,13 @@ class ForeignLink(ForbiddenRegion):
 
 
 class OutsideConstraint(InvalidInput):
-    """Organization or project differ from the ones this connection is fixed to (RES-5)."""
+    """Organization or project differ from *place*, which this connection is fixed to (RES-5): ``acme/web``."""
 
     code = "outside_constraint"
 
-    def __init__(self, detail: str = "") -> None:
-        super().__init__("This connection is fixed to another organization or project.", detail)
+    def __init__(self, place: str, detail: str = "") -> None:
+        fixed = f": to {place}" if place else ""
+        super().__init__(f"This connection is fixed to another organization or project{fixed}.", detail)
 
 
 # -- Sentry's answers ---------------------------------------------------------------------------------------------

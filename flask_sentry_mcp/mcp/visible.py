@@ -53,7 +53,7 @@ class VisibleTool(NamedTuple):
             for name, source in self.filled:
                 fixed = getattr(context.constraint, source)
                 if given.get(name) not in (None, fixed):
-                    raise OutsideConstraint(name)
+                    raise OutsideConstraint(context.constraint.place, name)
                 given[name] = fixed
         return self.tool.arguments.read(given, self.hidden)
 

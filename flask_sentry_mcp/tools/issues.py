@@ -243,4 +243,4 @@ def check_project(ctx: Context, issue: dict[str, Any]) -> None:
     """Raises: OutsideConstraint when this connection is fixed to a project and *issue* is of another."""
     fixed = ctx.constraint.project_slug
     if fixed is not None and as_map(issue.get("project")).get("slug") != fixed:
-        raise OutsideConstraint("issue of another project")
+        raise OutsideConstraint(ctx.constraint.place, "issue of another project")

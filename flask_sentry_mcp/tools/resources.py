@@ -126,7 +126,7 @@ def _check_project(ctx: Context, release: dict[str, Any]) -> None:
     """Raises: OutsideConstraint when this connection is fixed to a project that *release* is not of."""
     slugs = [project.get("slug") for project in as_maps(release.get("projects"))]
     if ctx.constraint.project_slug not in (None, *slugs):
-        raise OutsideConstraint("release of another project")
+        raise OutsideConstraint(ctx.constraint.place, "release of another project")
 
 
 # -- by ID ----------------------------------------------------------------------------------------------------------

@@ -125,7 +125,9 @@ def test_a_region_is_fixed_with_its_organization(toolbox: Any, context: Any) -> 
 def test_what_is_fixed_cannot_be_changed(server: Any, given: dict[str, Any]) -> None:
     """B14, RES-5: a conflict is refused, never silently replaced."""
     assert server.call("search", given, path="/mcp/acme/web") == {
-        "content": [{"type": "text", "text": "This connection is fixed to another organization or project."}],
+        "content": [
+            {"type": "text", "text": "This connection is fixed to another organization or project: to acme/web."}
+        ],
         "isError": True,
     }
 

@@ -49,7 +49,7 @@ def test_another_organization_is_refused_in_every_tool(
 
     refused = fixed.refused(tool, **CALLS.get(tool, {}) | {"organizationSlug": "Aurora-Labs"})
 
-    assert refused == OutsideConstraint().public
+    assert refused == OutsideConstraint("northwind").public
     assert len(sandbox.requests) == 0
 
 
@@ -80,14 +80,17 @@ def test_releases_stay_within_the_project(as_user: Callable[..., Caller], sandbo
 
     assert "shop-web@" in text
     assert "checkout-api@" not in text
-    assert refused == OutsideConstraint().public
+    assert refused == OutsideConstraint("northwind/shop-web").public
 
 
 def test_an_event_of_another_project_is_outside(as_user: Callable[..., Caller], sandbox: Sandbox) -> None:
     """RES-5: an event ID finds its issue in any project, so the project is compared."""
     fixed = as_user("mira", organization="northwind", project="shop-web")
 
-    assert fixed.refused("get_issue_details", eventId=sandbox.landmarks["chained_event"]) == OutsideConstraint().public
+    assert (
+        fixed.refused("get_issue_details", eventId=sandbox.landmarks["chained_event"])
+        == OutsideConstraint("northwind/shop-web").public
+    )
 
 
 @pytest.mark.parametrize("skills", [{"inspect"}, {"triage"}, {"seer"}, {"project-management"}, {"inspect", "seer"}])

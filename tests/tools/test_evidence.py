@@ -361,5 +361,8 @@ def test_an_issue_of_another_project_is_outside(
     """RES-5, B14: the project is compared before anything of the issue is read or written."""
     fixed = as_user("mira", organization="northwind", project="shop-web")
 
-    assert fixed.refused(tool, issueId=sandbox.landmarks["chained"], **more) == OutsideConstraint().public
+    assert (
+        fixed.refused(tool, issueId=sandbox.landmarks["chained"], **more)
+        == OutsideConstraint("northwind/shop-web").public
+    )
     assert [one.method for one in sandbox.requests] == ["GET"]

@@ -356,7 +356,10 @@ def test_an_issue_of_another_project_is_outside(as_user: Callable[..., Caller], 
     """RES-5, B14: a numeric ID reaches any project, so the project is compared."""
     fixed = as_user("mira", organization="northwind", project="shop-web")
 
-    assert fixed.refused("get_issue_details", issueId=sandbox.landmarks["chained"]) == OutsideConstraint().public
+    assert (
+        fixed.refused("get_issue_details", issueId=sandbox.landmarks["chained"])
+        == OutsideConstraint("northwind/shop-web").public
+    )
 
 
 def test_another_organization_than_the_fixed_one_is_refused(as_user: Callable[..., Caller], sandbox: Sandbox) -> None:

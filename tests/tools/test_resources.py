@@ -177,7 +177,7 @@ def test_the_constraint_holds(as_user: Callable[..., Caller], sandbox: Sandbox) 
     fixed = as_user("mira", organization="northwind", project="shop-web")
     link = f"{sandbox.url}/organizations/northwind/issues/CHECKOUT-API-4F/"
 
-    assert fixed.refused("get_sentry_resource", url=link) == OutsideConstraint().public
+    assert fixed.refused("get_sentry_resource", url=link) == OutsideConstraint("northwind/shop-web").public
     assert "another organization" in fixed.refused(
         "get_sentry_resource", url=f"{sandbox.url}/organizations/Aurora-Labs/issues/LAB-1/"
     )

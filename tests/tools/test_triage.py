@@ -240,7 +240,7 @@ def test_an_issue_of_another_project_is_not_touched(as_user: Callable[..., Calle
 
     refused = fixed.refused("update_issue", issueId=sandbox.landmarks["chained"], status="resolved")
 
-    assert refused == OutsideConstraint().public
+    assert refused == OutsideConstraint("northwind/shop-web").public
     assert puts(sandbox) == []
 
 
