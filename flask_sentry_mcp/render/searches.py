@@ -204,7 +204,7 @@ def _next(found: Rows, shown: list[Json]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that Sentry does not accept. ``near`` are names that exist and resemble it."""
+    """One thing that Sentry does not accept. ``near`` are existing names that resemble it; of a sort, all it may be."""
 
     where: str
     name: str
@@ -217,7 +217,8 @@ def mistakes(dataset: str, found: Sequence[Mistake], known: Sequence[str], rules
     lines = []
     for one in found:
         what = f" {quoted(one.name, 100)}" if one.name else ""
-        near = f" Existing ones like it: {', '.join(quoted(name_, 80) for name_ in one.near)}." if one.near else ""
+        label = "It may be one of" if one.where == "sort" else "Existing ones like it"
+        near = f" {label}: {', '.join(quoted(name_, 80) for name_ in one.near)}." if one.near else ""
         lines.append(f"{one.where}{what}: {quoted(one.reason, 500)}.{near}")
     if not any(one.near or one.name for one in found):
         known = ()

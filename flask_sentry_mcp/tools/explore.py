@@ -155,14 +155,14 @@ def _mistakes(ctx: Context, search: sentry.Search) -> Result | None:
     if not wrong:
         return None
     known: list[str] = []
-    if any(part in ("field", "query", "sort") for part, _, _ in wrong):
+    if any(part in ("field", "query") for part, _, _ in wrong):
         kinds = ("string", "number") if search.dataset != "errors" else ("string",)
         lists = ctx.sentry.attempt(
             *(lambda kind=kind: sentry.list_attributes(ctx.sentry, search, kind) for kind in kinds)
         )
         known = sorted({name for one in lists if not isinstance(one, Exception) for name in one})
     found = [
-        render.Mistake(part, name, reason, difflib.get_close_matches(_attribute(name), known, 4, 0.5))
+        render.Mistake(part, name, reason, search.fields if part == "sort" else _like(name, known))
         for part, name, reason in wrong[:12]
     ]
     return explaining.refused(search.dataset, found, known, datasets.RULES[search.dataset])
@@ -183,10 +183,10 @@ def _items(part: Any) -> list[Mapping[str, Any]]:
     return [one for one in listed if isinstance(one, Mapping)]
 
 
-def _attribute(name: str) -> str:
-    """The attribute within ``p95(name)`` or ``-name``."""
+def _like(name: str, known: Sequence[str]) -> list[str]:
+    """Those of *known* that resemble the attribute within ``p95(name)`` or ``-name``."""
     inner = re.search(r"\(([^(),]*)", name)
-    return (inner[1] if inner else name).lstrip("-!")
+    return difflib.get_close_matches((inner[1] if inner else name).lstrip("-!"), known, 4, 0.5)
 
 
 # -- within one issue -----------------------------------------------------------------------------------------------

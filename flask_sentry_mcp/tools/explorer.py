@@ -57,16 +57,17 @@ def _metrics(search: Search) -> list[dict[str, Any]]:
         if found := _OF_METRIC.fullmatch(function.replace(" ", "")):
             by_metric.setdefault((found[1], found[2], found[3]), []).append(function)
     if by_metric:
-        groups = [{"groupBy": one} for one in search.fields if "(" not in one]
-        return [_metric(search, *metric, "aggregate", axes, groups) for metric, axes in by_metric.items()]
-    named = [_filtered(search.query, f"metric.{part}") for part in ("name", "type", "unit")]
-    return [_metric(search, *named, "samples", ["sum(value)"], [])] if all(named[:2]) else []
+        return [_metric(search, identity, axes) for identity, axes in by_metric.items()]
+    name, kind, unit = (_filtered(search.query, f"metric.{part}") for part in ("name", "type", "unit"))
+    return [_metric(search, (name, kind, unit), [])] if name and kind else []
 
 
-def _metric(
-    search: Search, name: str, kind: str, unit: str, mode: str, axes: Sequence[str], groups: list[dict[str, str]]
-) -> dict[str, Any]:
-    order = search.sort if mode == "aggregate" else "-sum(value)"
+def _metric(search: Search, identity: tuple[str, str, str], functions: Sequence[str]) -> dict[str, Any]:
+    """One query of the page: a metric's *functions* by group, or without any its samples."""
+    name, kind, unit = identity
+    order = search.sort if functions else "-sum(value)"
+    axes = functions or ["sum(value)"]
+    groups = _groups(search) if functions else []
     column, way = order.removeprefix("-"), "desc" if order.startswith("-") else "asc"
     is_shown = column in axes or {"groupBy": column} in groups
     return {
@@ -74,7 +75,7 @@ def _metric(
         "query": search.query,
         "aggregateFields": [*({"yAxes": [one]} for one in axes), *groups],
         "aggregateSortBys": [{"field": column, "kind": way}] if is_shown else [],
-        "mode": mode,
+        "mode": "aggregate" if functions else "samples",
     }
 
 
@@ -95,8 +96,11 @@ def _functions(search: Search) -> list[str]:
 
 def _columns(search: Search) -> list[str]:
     """Groups and functions as Explore writes them: ``{"groupBy":"transaction"}``, ``{"yAxes":["count()"]}``."""
-    groups = [{"groupBy": one} for one in search.fields if "(" not in one]
-    return [_compact(one) for one in (*groups, {"yAxes": _functions(search)})]
+    return [_compact(one) for one in (*_groups(search), {"yAxes": _functions(search)})]
+
+
+def _groups(search: Search) -> list[dict[str, str]]:
+    return [{"groupBy": one} for one in search.fields if "(" not in one]
 
 
 def _compact(value: Any) -> str:

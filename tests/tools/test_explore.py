@@ -312,6 +312,17 @@ def test_unknown_fields_are_explained_with_those_there_are(mira: Caller, sandbox
     assert not any(one.path.endswith("/northwind/events/") for one in sandbox.requests)
 
 
+def test_a_wrong_sort_is_explained_with_what_is_chosen(mira: Caller, sandbox: Sandbox) -> None:
+    """Other attributes would not help: Sentry sorts by a column that is selected."""
+    text = failed(mira, "search_events", dataset="spans", fields=["transaction", "count()"], sort="span.op")
+
+    assert (
+        "- sort «span.op»: «Orderby must also be a selected field». It may be one of: «transaction», «count()»." in text
+    )
+    assert "Attributes there are" not in text
+    assert not any(one.path.endswith("/attributes/") for one in sandbox.requests)
+
+
 @pytest.mark.parametrize("dataset", ["errors", "spans", "logs"])
 def test_a_query_that_cannot_be_read_is_explained(mira: Caller, dataset: str) -> None:
     text = failed(mira, "search_events", dataset=dataset, query="level:(")
