@@ -47,7 +47,7 @@ REPLAY_ORDERS = (
 )
 _VALUE = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,"]+')
 _ENVIRONMENT = re.compile(
-    r'(?<![\w.!])(?P<negated>!?)environment:(?P<values>\[[^\]]*\]|"(?:[^"\\]|\\.)*"|[^\s()"]+)|"(?:[^"\\]|\\.)*"'
+    r'(?<![\w.!])(?P<negated>!?)environment:(?P<values>\[[^\]]*\]|"(?:[^"\\]|\\.)*"|[^\s()"]+)|"(?:[^"\\]|\\.?)*(?:"|$)'
 )
 QUOTES = 'Text with a colon goes in quotes, as in "KeyError: discount".'
 _COMMON = f"Everywhere: project, timestamp, environment, release, platform, user.id, user.email, sdk.name. {QUOTES}"

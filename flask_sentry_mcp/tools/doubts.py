@@ -13,7 +13,7 @@ from ..render.nothing import Doubt
 from ..render.pieces import opener
 from . import wording
 
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|$)')
 _FILTER = re.compile(r"(?:^|[\s(!])([A-Za-z_][\w.-]*):(?!//)(\[[^\]]*\]|[^\s()]+)")
 _COMPARISON = re.compile(r"(?:^|[\s(!])([A-Za-z_][\w.]*) ?(?:>=?|<=?|=) ?[-\w]")
 _ISSUE_ID = re.compile(

@@ -39,7 +39,7 @@ class SearchEvents(fields.Input):
     organization_slug = fields.org_slug()
     region_url = fields.region_url()
     dataset = fields.choice(datasets.NAMES, default="errors")
-    query = fields.text("Sentry search syntax, as in level:error or span.op:db*", default="")
+    query = fields.query("Sentry search syntax, as in level:error or span.op:db*")
     fields_ = fields.words("Columns; functions such as count() or p95(span.duration) group by the others")
     sort = fields.text("A chosen field; - before it for descending", default="")
     project_slug = fields.project_slug()
@@ -193,7 +193,7 @@ def _like(name: str, known: Sequence[str]) -> list[str]:
 
 
 class SearchIssueEvents(IssueInput):
-    query = fields.text("Sentry search syntax, as in environment:production", default="")
+    query = fields.query("Sentry search syntax, as in environment:production")
     sort = fields.text(default="")
     period = fields.period(default="14d")
     limit = fields.limit(50, 100)

@@ -129,6 +129,11 @@ def search_text(things: str) -> Word:
     return text(f"Part of the name or slug of the {things}")
 
 
+def query(description: str, *, default: str = "") -> Word:
+    """A search in Sentry's syntax; what is longer would not fit into an address."""
+    return text(description, default=default, validate=validate.Length(max=4_096))
+
+
 def issue_id(*, required: bool = False) -> Word:
     return text("WEB-4F or 6620113", required=required, kind=ID)
 
@@ -233,6 +238,6 @@ assignee = _matches(
     r"|me|user:[0-9]{1,20}|team:[A-Za-z0-9][A-Za-z0-9._-]{0,99}|[^\s@:]+@[^\s@:]+",
     "An assignee is user:<numeric id>, team:<id or slug>, me, an e-mail address, or empty for nobody.",
 )
-some_words = validate.Length(min=1)
+some_words = validate.Length(1, 1_000)
 note = validate.Length(1, 4096)
 instruction = validate.Length(1, 1000)

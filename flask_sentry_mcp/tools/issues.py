@@ -37,7 +37,7 @@ _HEX32 = re.compile(r"[0-9a-f]{32}")
 class SearchIssues(fields.Input):
     organization_slug = fields.org_slug()
     region_url = fields.region_url()
-    query = fields.text("Sentry issue search syntax, as in is:unresolved level:error", default="is:unresolved")
+    query = fields.query("Sentry issue search syntax, as in is:unresolved level:error", default="is:unresolved")
     sort = fields.choice(("date", "freq", "new", "user", "recommended"), default="date")
     project_slug_or_id = fields.project_slug_or_id()
     limit = fields.limit(10, 100)

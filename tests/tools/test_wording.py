@@ -111,3 +111,12 @@ def test_a_question_within_an_issue_is_refused(mira: Caller) -> None:
     refused = mira.refused("search_issue_events", **NORTHWIND, issueId="A-1", query="which users are affected today")
 
     assert 'query="environment:production"' in refused
+
+
+@pytest.mark.parametrize("tool", ["search_issues", "search_events", "search_issue_events"])
+def test_a_query_has_an_end(mira: Caller, sandbox: Sandbox, tool: str) -> None:
+    """What is looked at word by word has to be short, and Sentry takes no longer address."""
+    more = {"issueId": "A-1"} if tool == "search_issue_events" else {}
+
+    assert "query: Longer than maximum length 4096." in mira.refused(tool, **NORTHWIND, **more, query="p50 " * 1_200)
+    assert len(sandbox.requests) == 0
