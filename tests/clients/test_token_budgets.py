@@ -14,10 +14,9 @@ from flask_sentry_mcp.extension import state_of
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import MCPClient, sign_in
 from flask_sentry_mcp.tools import cost
+from tests.tools.test_catalogue import THIRTY_REQUESTS
 
 from .packages import HOME, NODE
-
-REQUESTS = ("show me the error", "who am I", "slow endpoint", "resolve this issue", "which release broke it", "trace")
 
 
 @pytest.fixture
@@ -53,7 +52,7 @@ def test_the_full_list_of_21_costs_at_most_9000(app: Flask) -> None:
 
 
 def test_an_answer_of_the_search_for_tools_costs_at_most_1500_in_the_median(mcp: MCPClient) -> None:
-    answers = [mcp.call("search_sentry_tools", query=request) for request in REQUESTS]
+    answers = [mcp.call("search_sentry_tools", query=request) for request, _ in THIRTY_REQUESTS]
 
     assert statistics.median(tokens([answer.text for answer in answers])) <= 1_500
 
