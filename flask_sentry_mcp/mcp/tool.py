@@ -32,7 +32,8 @@ _RULE = re.compile(r"[1-9]\d{0,8}/(second|minute|hour|day)")
 class Tool(Offer):
     """One action that a model may call. An unlisted tool can be called, but is not in ``tools/list``.
 
-    One that ``runs_others`` changes nothing itself, so a read-only server has it: what it runs is guarded as ever.
+    One that ``runs_others`` changes nothing itself, so a read-only server has it: what it runs is guarded as ever. To
+    each caller it is described as no less safe than what that caller could have it run.
     """
 
     arguments: Arguments

@@ -5,7 +5,8 @@ its parameters leave the advertised schema and are filled in at the call. Compil
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 from ..context import Context
@@ -241,8 +242,9 @@ class Views:
             granted = offer.skills is None or not offer.skills.isdisjoint(context.skills)
             return granted and offer.scopes <= reach and self._exists_for(offer, context)
 
+        tools = [tool for tool in toolbox.tools.values() if sees(tool)]
         return View(
-            {name: _as_seen(tool, context) for name, tool in toolbox.tools.items() if sees(tool)},
+            {tool.name: _as_seen(_as_safe_as(tool, tools), context) for tool in tools},
             {name: prompt for name, prompt in toolbox.prompts.items() if sees(prompt)},
             {uri: resource for uri, resource in toolbox.resources.items() if sees(resource)},
             self._seal,
@@ -266,6 +268,15 @@ class Views:
             candidates = [skill.scopes for skill in self._skills if skill.id in offer.skills]
             needed |= min(candidates, key=len, default=frozenset())
         return sorted(needed)
+
+
+def _as_safe_as(tool: Tool, tools: Sequence[Tool]) -> Tool:
+    """*tool*; one that runs others is as safe as the least safe of *tools*: a host asks a person before what is not."""
+    if not tool.runs_others:
+        return tool
+    run = [one for one in tools if not one.runs_others]
+    safe, destructive = all(one.reads_only for one in run), any(one.destructive for one in run)
+    return replace(tool, reads_only=safe, destructive=destructive)
 
 
 def _as_seen(tool: Tool, context: Context) -> VisibleTool:

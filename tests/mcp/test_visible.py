@@ -231,3 +231,31 @@ def test_what_is_not_listed_is_named_by_what_runs_it(
     ways = Views(toolbox, full=full).of(context()).ways
 
     assert (ways["quiet"], ways["mine"]) == (way, "mine")
+
+
+@pytest.mark.parametrize(
+    ("skills", "read_only", "hints"),
+    [
+        ({"inspect"}, False, {"readOnlyHint": True, "openWorldHint": True}),
+        ({"triage"}, True, {"readOnlyHint": True, "openWorldHint": True}),
+        (
+            {"triage"},
+            False,
+            {"readOnlyHint": False, "destructiveHint": True, "idempotentHint": False, "openWorldHint": True},
+        ),
+    ],
+)
+def test_what_runs_others_is_as_safe_as_they_are(
+    toolbox: Toolbox, context: Any, skills: set[str], read_only: bool, hints: dict[str, bool]
+) -> None:
+    """A host that asks a person before every call that may change something would ask before every read."""
+
+    @toolbox.tool(reads_only=False, destructive=True, runs_others=True)
+    def run(ctx: Context) -> str:
+        """Run another."""
+        return "run"
+
+    views = Views(toolbox, read_only=read_only)
+    seen = views.of(context(skills=frozenset(skills), scopes=frozenset({"event:write"}))).tools["run"]
+
+    assert seen.tool.listing({})["annotations"] == hints
