@@ -14,7 +14,7 @@ from ..mcp.tool import Toolbox
 from ..render import searches as render
 from ..render.nothing import Doubt
 from ..sentry import events as sentry
-from ..sentry.links import WebLinks
+from ..sentry.links import IssueReference, WebLinks
 from ..sentry.projects import project_id
 from ..skills import INSPECT, SEER, TRIAGE
 from . import datasets, doubts, explaining, explorer, fields, wording
@@ -193,6 +193,7 @@ def _like(name: str, known: Sequence[str]) -> list[str]:
 
 
 class SearchIssueEvents(IssueInput):
+    project_slug = fields.project_slug()
     query = fields.query("Sentry search syntax, as in environment:production")
     sort = fields.text(default="")
     period = fields.period(default="14d")
@@ -204,6 +205,7 @@ class SearchIssueEvents(IssueInput):
 def search_issue_events(
     ctx: Context,
     *,
+    project_slug: str | None,
     query: str,
     sort: str,
     period: str,
@@ -223,15 +225,8 @@ def search_issue_events(
     if sort not in ("", "-timestamp"):
         raise InvalidInput("Events of an issue come newest first; leave sort out.")
     reference = named(ctx, **issue)
-    list_tags = partial(
-        sentry.list_tags,
-        ctx.sentry,
-        reference.organization_slug,
-        project=None,
-        period=period,
-        region_url=reference.region_url,
-    )
     ask = partial(sentry.list_issue_events, ctx.sentry, reference, query=query, period=period, limit=limit)
+    list_tags = partial(_tags, ctx, reference, project_slug, period)
     page = explaining.run(ctx, "events", ask, explaining.EVENT_RULES)
     if isinstance(page, Result):
         return page
@@ -249,6 +244,13 @@ def search_issue_events(
             doubts=() if page.items else doubts.of_events(ctx, query, _WITHIN, list_tags),
         )
     )
+
+
+def _tags(ctx: Context, issue: IssueReference, project_slug: str | None, period: str) -> list[str]:
+    """Names of the tags there are, of the project if one is given."""
+    org, region = issue.organization_slug, issue.region_url
+    project = project_id(ctx.sentry, org, project_slug, region_url=region)
+    return sentry.list_tags(ctx.sentry, org, project=project, period=period, region_url=region)
 
 
 def _brief(event: dict[str, Any]) -> dict[str, Any]:

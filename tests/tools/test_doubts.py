@@ -153,6 +153,20 @@ def test_every_search_doubts_what_may_be_meant_as_a_filter(
     assert "These words were searched as text. As a filter: " in mira.read(tool, **NORTHWIND, **arguments)
 
 
+@pytest.mark.parametrize(("project", "number"), [("checkout-api", "4509100"), ("nowhere", None), (None, None)])
+def test_tags_are_those_of_the_project_if_it_is_given(
+    mira: Caller, sandbox: Sandbox, project: str | None, number: str | None
+) -> None:
+    """Section 3.2: of a project that cannot be found no more is said."""
+    sandbox.faults.add(path="*/issues/A-1/events/", status=200, body=[])
+
+    text = mira.read("search_issue_events", **NORTHWIND, issueId="A-1", query="enviroment:x", projectSlug=project)
+
+    asked = [one.query.get("project") for one in sandbox.requests if one.path == TAGS]
+    assert asked == ([] if project == "nowhere" else [number and [number]])
+    assert ("enviroment" in text) == (project != "nowhere")
+
+
 def test_all_values_that_would_be_valid_are_shown(mira: Caller, sandbox: Sandbox) -> None:
     """The end of the list holds what is meant most often: unresolved."""
     sandbox.faults.clear()
