@@ -94,7 +94,7 @@ def _sentence(answer: Answer, body: Any, segments: Segments, error: SentryRefuse
     if answer.status == 404:
         return _not_found(segments) or error.public
     if 300 <= answer.status < 400:
-        return "This has moved at Sentry: the project has a new slug. Look it up with find_projects."
+        return "This has moved at Sentry: the project has a new slug. Look up its present slug."
     if error.fields:
         return f"Sentry does not accept the value of: {', '.join(error.fields)}."
     return error.public

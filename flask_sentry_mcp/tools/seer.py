@@ -33,8 +33,8 @@ _AGAIN = (
     "Call analyze_issue_with_seer again for the rest: the run goes on at Sentry, and a finished one answers at once."
 )
 _METRIC = (
-    "# Seer cannot analyse metric issues\n\nIt works on errors and performance problems. For a metric issue, see "
-    "get_issue_details for the condition that was met, and search_events for the numbers behind it."
+    "# Seer cannot analyse metric issues\n\nIt works on errors and performance problems. For a metric issue, "
+    "its details tell the condition that was met, and search_events the numbers behind it."
 )
 
 

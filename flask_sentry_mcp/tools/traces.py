@@ -7,6 +7,7 @@ from ..context import Context
 from ..errors import InvalidInput
 from ..mcp.tool import Toolbox
 from ..render import traces as render
+from ..render.pieces import opener
 from ..render.spantree import Span, read, walk
 from ..sentry import traces as sentry
 from ..sentry.account import region_of
@@ -80,4 +81,5 @@ def _find(view: render.TraceView, span_id: str) -> Span:
     counted = int((view.counts or {}).get("spans") or 0)
     if counted > len(spans):
         raise InvalidInput(f"No such span among the {len(spans):,} of {counted:,} spans that Sentry returned.")
-    raise InvalidInput("This trace has no span by that ID. get_trace_details shows the IDs of its spans.")
+    way = opener(view.tools, "get_trace_details", "trace")
+    raise InvalidInput(f"This trace has no span by that ID.{f' {way} shows the IDs of its spans.' if way else ''}")

@@ -117,7 +117,8 @@ def _assignee_changes(
         return {"assignedTo": assigned_to}
     number = team_id(ctx.sentry, reference.organization_slug, slug, region_url=reference.region_url)
     if number is None:
-        raise InvalidInput("There is no such team. find_teams lists the teams of the organization.")
+        way = ctx.tools.ways().get("find_teams")
+        raise InvalidInput(f"There is no such team.{f' {way} lists the teams of the organization.' if way else ''}")
     return {"assignedTo": f"team:{number}"}
 
 

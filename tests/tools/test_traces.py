@@ -164,7 +164,9 @@ def test_the_trace_tool_shows_a_span_as_well(mira: Caller) -> None:
 def test_an_unknown_span_is_refused(mira: Caller) -> None:
     refused = mira.refused("get_span_details", **NORTHWIND, traceId=TRACE, spanId="ffff")
 
-    assert refused == "This trace has no span by that ID. get_trace_details shows the IDs of its spans."
+    assert refused == (
+        "This trace has no span by that ID. get_sentry_resource (resourceType trace) shows the IDs of its spans."
+    )
 
 
 def test_a_span_of_an_empty_trace_is_explained(mira: Caller) -> None:

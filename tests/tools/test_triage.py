@@ -247,3 +247,12 @@ def test_an_issue_of_another_project_is_not_touched(as_user: Callable[..., Calle
 def test_is_offered_only_to_those_who_triage(as_user: Callable[..., Caller]) -> None:
     assert "update_issue" in as_user("mira", skills={"triage"}).names()
     assert "update_issue" not in as_user("mira", skills={"inspect"}).names()
+
+
+def test_an_unknown_team_names_what_lists_them(mira: Caller, issue: str) -> None:
+    """Section 1.10: as this caller can run it."""
+    refused = mira.refused("update_issue", **NORTHWIND, issueId=issue, assignedTo="team:nowhere")
+
+    assert refused == (
+        "There is no such team. execute_sentry_tool with find_teams lists the teams of the organization."
+    )
