@@ -12,10 +12,11 @@ import pytest
 PACKAGE = "flask_sentry_mcp"
 ROOT = Path(__file__).parent.parent / PACKAGE
 
-EVERYONE = {"clock", "errors"}
+EVERYONE = {"clock", "errors", "forks"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "clock": set(),
+    "forks": set(),
     "signals": set(),
     "skills": set(),
     "config": {"settings_values", "security.addresses"},

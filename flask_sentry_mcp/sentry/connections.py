@@ -3,19 +3,19 @@
 No ``requests.Session``: its cookie jar, redirects and environment look-ups are per-session state that would be shared
 between people. Each request is prepared on its own (so it has no cookies, no netrc and no proxy of the environment) and
 handed to one ``HTTPAdapter``, of which only the urllib3 pools are used; those are made for threads. The adapter itself
-follows no redirect and keeps nothing of a response.
+follows no redirect and keeps nothing of a response. No connection crosses a fork: two processes on one would read each
+other's answers, which are other people's.
 """
 
 import contextvars
 import socket
-import time
+import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -26,10 +26,11 @@ from urllib3.exceptions import (
 from urllib3.exceptions import SSLError as UrllibSSLError
 
 from ..errors import SentryFailed, SentryUnreachable
+from ..forks import on_fork
 from ..security.regions import Regions
 from .memo import Memo
+from .transport import PunctualAdapter, limits
 
-CONNECT_TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 _CHUNK = 64 * 1024
 
@@ -54,9 +55,15 @@ class SentryConnections:
         self.regions = regions
         self.timeout_s = timeout_s
         self.user_agent = user_agent
+        self._pool_size = pool_size
+        self._start_afresh()
+        on_fork(in_child=self._start_afresh)
+
+    def _start_afresh(self) -> None:
+        """Without connections and memory. The child of a fork lets go of its parent's, which does them no harm."""
         self.memo = Memo()
-        self._adapter = HTTPAdapter(pool_connections=16, pool_maxsize=2 * pool_size, max_retries=0)
-        self._workers = ThreadPoolExecutor(max_workers=pool_size, thread_name_prefix="sentry")
+        self._adapter = PunctualAdapter(pool_connections=16, pool_maxsize=2 * self._pool_size, max_retries=0)
+        self._places = threading.Semaphore(self._pool_size)
 
     def send(
         self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, timeout_s: float
@@ -65,15 +72,18 @@ class SentryConnections:
 
         Raises: SentryUnreachable; SentryFailed when the answer is too large.
         """
-        deadline = time.monotonic() + timeout_s
         request = requests.Request(method, url, headers={**headers, "User-Agent": self.user_agent}, data=body).prepare()
-        limits = (min(CONNECT_TIMEOUT_S, timeout_s), timeout_s)
         try:
-            response = self._adapter.send(request, stream=True, timeout=limits, proxies={})
+            response = self._adapter.send(
+                request,
+                stream=True,
+                timeout=limits(timeout_s),  # type: ignore[arg-type]  # the stubs do not know that urllib3's will do
+                proxies={},
+            )
         except requests.RequestException as error:
             _unreachable(error)
         try:
-            content = _read(response.raw, deadline)
+            content = _read(response.raw)
         except (HTTPError, OSError) as error:
             response.raw.close()
             _unreachable(error)
@@ -92,20 +102,35 @@ class SentryConnections:
         """
         if not calls:
             return []
-        jobs: list[Future[Any]] = [
-            self._workers.submit(contextvars.copy_context().run, _outcome, call) for call in calls[1:]
-        ]
+        jobs = [self._begin(call) for call in calls[1:]]
         results = [_outcome(calls[0])]
         if needs_first and isinstance(results[0], Exception):
             raise results[0]
         for call, job in zip(calls[1:], jobs, strict=True):
-            results.append(_outcome(call) if job.cancel() else job.result())
+            results.append(_outcome(call) if job is None else job.result())
         return results
 
     def close(self) -> None:
-        """Close the kept connections and end the threads. An application never needs to; tests do."""
-        self._workers.shutdown(cancel_futures=True)
+        """Close the kept connections. An application never needs to; tests do."""
         self._adapter.close()
+
+    def _begin(self, call: Callable[[], Any]) -> "Future[Any] | None":
+        """Run *call* in a thread of its own, which does not hold up the end of the process; None when all are busy."""
+        if not self._places.acquire(blocking=False):
+            return None
+        job: Future[Any] = Future()
+        context, places = contextvars.copy_context(), self._places
+
+        def work() -> None:
+            try:
+                job.set_result(context.run(_outcome, call))
+            except BaseException as error:  # noqa: BLE001  raised again where it is waited for
+                job.set_exception(error)
+            finally:
+                places.release()
+
+        threading.Thread(target=work, daemon=True, name="sentry").start()
+        return job
 
 
 def _outcome(call: Callable[[], Any]) -> Any:
@@ -115,15 +140,13 @@ def _outcome(call: Callable[[], Any]) -> Any:
         return error
 
 
-def _read(raw: Any, deadline: float) -> bytes:
-    """The whole body; a piece at a time, so that an answer that trickles in cannot outlast the deadline."""
+def _read(raw: Any) -> bytes:
+    """The whole body, unless it is too large."""
     pieces, size = [], 0
     while piece := raw.read1(_CHUNK, decode_content=True):
         size += len(piece)
         if size > MAX_ANSWER_BYTES:
             raise SentryFailed("the answer is too large")
-        if time.monotonic() > deadline:
-            raise SentryUnreachable("timeout", "the answer trickles in")
         pieces.append(piece)
     return b"".join(pieces)
 

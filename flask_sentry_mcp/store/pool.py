@@ -4,14 +4,12 @@ Neither SQLite nor PostgreSQL survives a connection that two processes hold, not
 So a fork waits until every connection is back and closes them; both sides open new ones when they need them.
 """
 
-import os
-import sys
 import threading
-import weakref
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from ..errors import StoreUnavailable
+from ..forks import on_fork
 
 PATIENCE_S = 3.0
 
@@ -37,7 +35,7 @@ class Pool(Generic[C]):
         self._idle: list[C] = []
         self._lent = 0
         self._is_forking = False
-        _keep_from_forks(self)
+        on_fork(before=self.before_fork, in_parent=self.after_fork_in_parent, in_child=self.after_fork_in_child)
 
     def run(self, work: Callable[[C], R]) -> R:
         """Lend a connection to *work*. If it raises, no idle connection is trusted any longer.
@@ -95,7 +93,7 @@ class Pool(Generic[C]):
         if not self._returned.wait_for(is_true, PATIENCE_S):
             raise StoreUnavailable(f"no connection came free in {PATIENCE_S} s")
 
-    # -- around os.fork(): the three steps that os.register_at_fork knows ----------------------------------------------
+    # -- around os.fork(): the three steps that on_fork tells of -------------------------------------------------------
 
     def before_fork(self) -> None:
         self._returned.acquire()
@@ -114,21 +112,3 @@ class Pool(Generic[C]):
         self._returned = threading.Condition()
         self._is_forking = False
         self._lent = 0  # what another thread of the parent still held is nobody's here, and stays untouched
-
-
-def _keep_from_forks(pool: Pool[C]) -> None:
-    """Registered for good (Python has no way back), so only a weak reference to the pool stays."""
-    if sys.platform == "win32":
-        return  # no fork there
-    reference = weakref.ref(pool)
-
-    def tell(step: str) -> None:
-        alive = reference()
-        if alive is not None:
-            getattr(alive, step)()
-
-    os.register_at_fork(
-        before=lambda: tell("before_fork"),
-        after_in_parent=lambda: tell("after_fork_in_parent"),
-        after_in_child=lambda: tell("after_fork_in_child"),
-    )

@@ -12,6 +12,7 @@ from flask_sentry_mcp.errors import SentryFailed, SentryUnreachable
 from flask_sentry_mcp.security.regions import Regions
 from flask_sentry_mcp.sentry import connections as module
 from flask_sentry_mcp.sentry.connections import SentryConnections
+from tests.store.processes import forked
 
 
 @contextlib.contextmanager
@@ -83,19 +84,58 @@ def test_no_http_is_broken(connections: SentryConnections) -> None:
         assert reason(connections, url) == "broken"
 
 
-def test_an_answer_that_trickles_in_does_not_outlast_its_time(connections: SentryConnections) -> None:
-    """Each piece is in time, the whole is not."""
+def _every_while(connection: socket.socket, piece: bytes) -> None:
+    for _ in range(30):
+        connection.sendall(piece)
+        time.sleep(0.1)
 
-    def answer(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(50):
-            connection.sendall(b"x")
-            time.sleep(0.05)
 
+def _head(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    _every_while(connection, b"x")
+
+
+def _interim_answers(connection: socket.socket) -> None:
+    _every_while(connection, b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def _body(connection: socket.socket) -> None:
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    _every_while(connection, b"x")
+
+
+def _body_that_stalls(connection: socket.socket) -> None:
+    time.sleep(0.2)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")
+    time.sleep(0.5)
+
+
+@pytest.mark.parametrize("answer", [_head, _interim_answers, _body, _body_that_stalls])
+def test_an_answer_that_trickles_in_does_not_outlast_its_time(
+    connections: SentryConnections, answer: Callable[[socket.socket], None]
+) -> None:
+    """Each piece is in time, the whole is not: one limit holds from the first byte sent to the last one read."""
     with server(answer) as url:
         started = time.monotonic()
-        assert reason(connections, url, 0.4) == "timeout"
+        assert reason(connections, url, 0.3) == "timeout"
         assert time.monotonic() - started < 1.5
+
+
+def test_a_slow_answer_takes_no_time_from_the_next(connections: SentryConnections) -> None:
+    """Both come over one connection."""
+    ok = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+
+    def answer(connection: socket.socket) -> None:
+        for _ in range(2):
+            time.sleep(0.3)
+            connection.sendall(ok)
+            connection.recv(65_536)
+
+    with server(answer) as url:
+        answers = [connections.send("GET", url, headers={}, body=None, timeout_s=limit).body for limit in (0.4, 2)]
+        connections.close()
+
+    assert answers == [b"x", b"x"]
 
 
 def test_an_answer_that_is_too_large_is_not_read(
@@ -108,3 +148,42 @@ def test_an_answer_that_is_too_large_is_not_read(
 
     with server(answer) as url, pytest.raises(SentryFailed):
         connections.send("GET", url, headers={}, body=None, timeout_s=2)
+
+
+def test_no_connection_crosses_a_fork(connections: SentryConnections) -> None:
+    """UP-6: two processes that share a connection read each other's answers, which are other people's."""
+    ok, taken = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", []
+
+    def answer(connection: socket.socket) -> None:
+        taken.append(connection)
+        connection.sendall(ok)
+        while connection.recv(65_536):
+            connection.sendall(ok)
+
+    with server(answer) as url:
+
+        def ask() -> None:
+            assert connections.send("GET", url, headers={}, body=None, timeout_s=2).body == b"x"
+
+        ask()
+        connections.memo.recall("token", ("region", "northwind"), lambda: "us")
+
+        assert forked(lambda: _is_alone(connections, url))
+        ask()
+        connections.close()
+
+    assert len(taken) == 1
+
+
+def _is_alone(connections: SentryConnections, url: str) -> None:
+    """The child has no connection of its parent's: its first request needs one, and there is nobody to take it."""
+    assert reason(connections, url, 0.3) == "timeout"
+    assert connections.gather(*[lambda: 7] * 3) == [7] * 3
+    assert connections.memo.recall("token", ("region", "northwind"), lambda: "asked again") == "asked again"
+
+
+def test_a_call_that_hangs_does_not_hold_up_the_end_of_the_process(connections: SentryConnections) -> None:
+    """At its end the interpreter waits for threads, unless they are daemons."""
+    _, beside = connections.gather(lambda: None, threading.current_thread)
+
+    assert beside.daemon
