@@ -267,6 +267,16 @@ class SentryFailed(UpstreamError):
         self.error_id = error_id
 
 
+class SentryMisaddressed(SentryFailed):
+    """A redirect, or a page for people, where the API has data: SENTRY_HOST leads to something else, most likely."""
+
+    code = "upstream_misaddressed"
+    public = (
+        "Sentry answered with a page or a redirect instead of data: usually its address is set wrong on this server, "
+        "or it wants a login there. The operator should check SENTRY_HOST and SENTRY_MCP_INSECURE_HTTP."
+    )
+
+
 class SentryUnreachable(UpstreamError):
     """No answer from Sentry. ``reason`` tells which: ``dns``, ``tls``, ``refused``, ``timeout`` or ``broken``."""
 

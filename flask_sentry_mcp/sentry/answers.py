@@ -8,7 +8,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .. import clock
-from ..errors import SentryFailed, SentryRateLimited, SentryRefused
+from ..errors import SentryFailed, SentryMisaddressed, SentryRateLimited, SentryRefused
+from ..security.shapes import as_map
+from ..security.slugs import is_slug
 from .connections import Answer
 
 Segments = Sequence[str | int]
@@ -17,10 +19,17 @@ _LOOK_ELSEWHERE = {
     "sso-required": "This organization requires single sign-on: sign in to it at Sentry, then repeat the call.",
     "2fa-required": "This organization requires two-factor authentication: set it up at Sentry, then repeat the call.",
     "sudo-required": "Sentry wants the password again for this: do it in Sentry itself.",
+    "Unauthorized organization access.": "The sign-in at Sentry is for another organization only.",
+    "This token access is limited to organization endpoints.": "The sign-in at Sentry is for one organization only: "
+    "name that organization, or authorize again.",
 }
-"""Answers 401 that no other token would change: they concern one organization, not the sign-in."""
+"""Answers 401 that no other token would change: they concern one organization, not the sign-in.
+
+By the code of the answer's detail, or by the whole of it where it is a text.
+"""
 
 _ONE_PROJECT = re.compile(r"multi project|multiple projects", re.IGNORECASE)
+_MOVED = "resource-moved"
 _KINDS = {
     "organizations": ("organization", "organizationSlug"),
     "projects": ("project", "the project slug"),
@@ -34,23 +43,42 @@ _KINDS = {
 
 
 def body_of(answer: Answer) -> Any:
-    """The JSON of a successful answer; None when there is none. Raises SentryFailed when it is something else."""
+    """The JSON of a successful answer, with None for a number that JSON does not have; None when there is no body.
+
+    Raises: SentryFailed when it is something else.
+    """
     if not answer.body.strip():
         return None
     if "json" not in answer.headers.get("Content-Type", ""):
-        raise SentryFailed(f"{answer.status} with {answer.headers.get('Content-Type')!r} instead of JSON")
+        raise SentryMisaddressed(f"{answer.status} with {answer.headers.get('Content-Type')!r} instead of JSON")
     try:
         text = answer.body.decode()
-        found = json.loads(text)
+        found = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise SentryFailed(f"{answer.status} with JSON that cannot be read: {type(error).__name__}") from error
     return _encodable(found) if "\\ud" in text or "\\uD" in text else found
 
 
+def found_in(answer: Answer) -> Any:
+    """The JSON of a successful answer that has to have one. Raises: SentryFailed."""
+    if not answer.body.strip():
+        raise SentryFailed(f"{answer.status} without a body")
+    return body_of(answer)
+
+
+def items_of(answer: Answer) -> list[Any]:
+    """The list of a successful answer, or the one that it wraps in ``data``. Raises: SentryFailed when it has none."""
+    found = found_in(answer)
+    items = found.get("data") if isinstance(found, Mapping) else found
+    if not isinstance(items, list):
+        raise SentryFailed(f"{answer.status} with {type(items).__name__} instead of a list")
+    return items
+
+
 def is_rejected(answer: Answer, segments: Segments) -> bool:
     """Whether Sentry does not accept the token: 401, or on ``/auth/`` a 400 without a body."""
     if answer.status == 401:
-        return _code(_peek(answer)) not in _LOOK_ELSEWHERE
+        return _reason(_peek(answer)) not in _LOOK_ELSEWHERE
     return answer.status == 400 and tuple(segments) == ("auth",) and not answer.body.strip()
 
 
@@ -62,6 +90,8 @@ def raise_for(answer: Answer, segments: Segments, *, sent: Any = None) -> None:
     detail = f"{'/'.join(map(str, segments))}: {answer.body[:500]!r}"
     if answer.status == 429:
         raise SentryRateLimited(rate_limit_wait(answer), detail)
+    if 300 <= answer.status < 400 and _reason(body) != _MOVED:
+        raise SentryMisaddressed(f"{answer.status} to {answer.headers.get('Location')!r}: {detail}")
     if answer.status >= 500 or answer.status < 300:
         raise SentryFailed(f"{answer.status} {detail}", error_id=_error_id(body))
     error = SentryRefused(answer.status, detail, fields=_refused_fields(body, sent))
@@ -86,15 +116,15 @@ def rate_limit_wait(answer: Answer) -> int:
 
 def _sentence(answer: Answer, body: Any, segments: Segments, error: SentryRefused) -> str:
     if answer.status == 401:
-        return _LOOK_ELSEWHERE.get(_code(body), error.public)
+        return _LOOK_ELSEWHERE.get(_reason(body), error.public)
     if answer.status in (400, 403) and _ONE_PROJECT.search(_said(body)):
         return "This organization can search only one project at a time: name the project."
     if answer.status == 403:
         return error.public + _missing_scope(answer)
     if answer.status == 404:
         return _not_found(segments) or error.public
-    if 300 <= answer.status < 400:
-        return "This has moved at Sentry: the project has a new slug. Look up its present slug."
+    if _reason(body) == _MOVED:
+        return f"This project has another slug at Sentry now{_new_slug(body)}."
     if error.fields:
         return f"Sentry does not accept the value of: {', '.join(error.fields)}."
     return error.public
@@ -122,9 +152,16 @@ def _refused_fields(body: Any, sent: Any) -> tuple[str, ...]:
     return tuple(name for name in sent if name in body)
 
 
-def _code(body: Any) -> str:
+def _reason(body: Any) -> str:
+    """The code of an answer, if its detail is an object; else its detail."""
     detail = body.get("detail") if isinstance(body, Mapping) else None
-    return str(detail.get("code")) if isinstance(detail, Mapping) else ""
+    return str(detail.get("code")) if isinstance(detail, Mapping) else str(detail)
+
+
+def _new_slug(body: Any) -> str:
+    """``: web-shop``, as far as the answer tells and it is a slug; an answer that moves has an object as its detail."""
+    slug = as_map(body["detail"].get("extra")).get("slug")
+    return f": {slug}" if isinstance(slug, str) and is_slug(slug) else ""
 
 
 def _said(body: Any) -> str:
@@ -146,14 +183,21 @@ def _peek(answer: Answer) -> Any:
         return None
 
 
+def _finite(digits: str) -> float | None:
+    """The number, None if it is larger than any."""
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
 def _seconds(value: object) -> float | None:
+    """From a number of seconds or an HTTP date, None for anything else."""
     try:
-        return float(str(value))
+        return _finite(str(value))
     except ValueError:
         pass
     try:
         return parsedate_to_datetime(str(value)).timestamp() - clock.now()
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -5,12 +5,12 @@
 
 import json as jsonlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..errors import SentryUnreachable, SignInEnded
-from .answers import body_of, is_rejected, raise_for, rate_limit_wait
+from .answers import body_of, found_in, is_rejected, items_of, raise_for, rate_limit_wait
 from .connections import Answer, SentryConnections
 from .paging import hits, next_cursor
 from .paths import Params, path_of, query_of
@@ -91,22 +91,18 @@ class SentryClient:
         base: bool = False,
         timeout_s: float | None = None,
     ) -> Any:
-        """The JSON at this path; None when the answer is empty. *base* asks the base host, whatever the region.
+        """The JSON at this path. *base* asks the base host, whatever the region.
 
         *timeout_s* is for what is not worth the usual patience.
         """
-        return body_of(self._call("GET", segments, params, region_url, base=base, timeout_s=timeout_s))
+        return found_in(self._call("GET", segments, params, region_url, base=base, timeout_s=timeout_s))
 
     def get_page(
         self, *segments: str | int, params: Params = None, region_url: str | None = None, base: bool = False
     ) -> Page:
         """One page of a list (or of the list in ``data``); ask for the next one with ``params={"cursor": ...}``."""
         answer = self._call("GET", segments, params, region_url, base=base)
-        found = body_of(answer)
-        if isinstance(found, Mapping):
-            found = found.get("data")
-        items = found if isinstance(found, list) else []
-        return Page(items, next_cursor(answer.headers), hits(answer.headers))
+        return Page(items_of(answer), next_cursor(answer.headers), hits(answer.headers))
 
     def ask(self, *segments: str | int, params: Params = None, region_url: str | None = None) -> Any:
         """As ``get``, of a question to which "no" comes as a 400 with the reasons: its JSON is an answer too."""
