@@ -1,5 +1,9 @@
 """Memo: what hardly changes is asked once per person, and never told to another."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from flask_sentry_mcp.sentry import memo as module
@@ -83,3 +87,22 @@ def test_a_failure_is_raised_and_not_remembered() -> None:
     for _ in range(2):
         with pytest.raises(LookupError):
             memo.recall("token", ("x",), fail)
+
+
+def test_those_who_ask_at_the_same_time_share_one_answer() -> None:
+    memo, source = Memo(), Source()
+    all_here = threading.Barrier(8)
+
+    def answer_late() -> object:
+        time.sleep(0.2)
+        return source()
+
+    def ask() -> object:
+        all_here.wait(5)
+        return memo.recall("token", ("region", "acme"), answer_late)
+
+    with ThreadPoolExecutor(8) as threads:
+        answers = [one.result() for one in [threads.submit(ask) for _ in range(8)]]
+
+    assert answers == ["us"] * 8
+    assert source.asked == 1
