@@ -10,7 +10,6 @@ from typing import Any
 
 from flask import g, request
 
-from .. import clock
 from .credentials import SCOPES, SandboxToken
 from .records import Organization, Project, User
 from .state import state
@@ -162,9 +161,14 @@ def at_issue(*scopes: str) -> Callable[[View], View]:
     return decorate
 
 
-def check_token(*scopes: str) -> SandboxToken:
-    """For paths without an organization: the token, if it has any of *scopes* (no scopes: any token)."""
+def check_token(*scopes: str, of_one_organization: bool = False) -> SandboxToken:
+    """For paths without an organization: the token, if it has any of *scopes* (no scopes: any token).
+
+    A token for one organization is good only where *of_one_organization* says so.
+    """
     token = caller()
+    if token.organization is not None and not of_one_organization:
+        raise _unauthorized("This token access is limited to organization endpoints.")
     if scopes and not token.scopes & any_of(*scopes):
         raise refuse(403, FORBIDDEN)
     return token
@@ -191,9 +195,11 @@ def is_here(organization: Organization) -> bool:
 
 def _enter(slug_or_id: str, enough: frozenset[str]) -> Organization:
     token = caller()
+    organization = state().world.organization(slug_or_id)
+    if token.organization is not None and (organization is None or organization.slug != token.organization):
+        raise _unauthorized("Unauthorized organization access.")
     if not token.scopes & enough:
         raise refuse(403, FORBIDDEN)
-    organization = state().world.organization(slug_or_id)
     if organization is None or not is_here(organization):
         raise missing()
     role = organization.roles.get(token.user.key)
@@ -224,25 +230,3 @@ def _moved(former_slug: str, project: Project) -> ApiError:
         }
     }
     return ApiError(302, body, {"Location": url})
-
-
-def limit_headers(counts: dict[tuple[str, str], tuple[int, int]]) -> tuple[dict[str, str], bool]:
-    """Count this request; its rate-limit headers, and whether it is one too many.
-
-    *counts* is by caller and endpoint: (second, requests in it).
-    """
-    now = int(clock.now())
-    key = (request.headers.get("Authorization") or request.remote_addr or "", f"{request.method} {request.endpoint}")
-    second, used = counts.get(key, (0, 0))
-    used = used + 1 if second == now else 1
-    counts[key] = now, used
-    limit = state().rate_limit
-    shown = limit or 1_000_000
-    headers = {
-        "X-Sentry-Rate-Limit-Limit": str(shown),
-        "X-Sentry-Rate-Limit-Remaining": str(max(shown - used, 0)),
-        "X-Sentry-Rate-Limit-Reset": str(now + 1),
-        "X-Sentry-Rate-Limit-ConcurrentLimit": "25" if limit else "1000",
-        "X-Sentry-Rate-Limit-ConcurrentRemaining": "24" if limit else "999",
-    }
-    return headers, limit is not None and used > limit

@@ -8,11 +8,10 @@ import json
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from .. import clock
 from . import api, control, webpages
-from .access import limit_headers
 from .faults import API_ROOT, Fault, lose
 from .oauth import device, pages, token
 from .requestlog import record_of
@@ -22,11 +21,12 @@ from .wire import ApiError, reply
 
 OWN = "/_sandbox/"
 HTML = "<!doctype html><html><head><title>{status}</title></head><body><h1>{status} Bad Gateway</h1></body></html>"
-TOO_MANY = "You are attempting to use this endpoint too frequently. Limit is {limit} requests in 1 seconds"
 
 
 class Front:
-    """What stands before Flask: takes the fault for a request, drops it or lets it through, writes the log."""
+    """What stands before Flask: counts who is asking, takes the fault for a request, drops it or lets it through, and
+    writes the log.
+    """
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -39,7 +39,8 @@ class Front:
         stream: io.BytesIO = environ["wsgi.input"]
         arrived, body = clock.now(), stream.getvalue()
         fault = self.state.faults.take(environ["REQUEST_METHOD"], path, environ["sandbox.silo"])
-        statuses = [0]
+        person, statuses = self._person(environ), [0]
+        environ["sandbox.person"], environ["sandbox.open"] = person, self.state.limits.enter(person)
 
         def noting(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> Any:
             statuses.append(int(status[:3]))
@@ -53,23 +54,34 @@ class Front:
                 environ["sandbox.fault"] = fault
             return self.flask(environ, noting)
         finally:
+            self.state.limits.leave(person)
             self.state.log.add(record_of(environ, time=arrived, body=body, status=statuses[-1]))
+
+    def _person(self, environ: Environ) -> str:
+        """Whose limits a request counts against: the token's person, whichever token it is, else the address."""
+        token = self.state.credentials.by_access(environ.get("HTTP_AUTHORIZATION", "").rpartition(" ")[2])
+        return token.user.key if token is not None else str(environ["REMOTE_ADDR"])
 
 
 def build(state: State) -> Flask:
     """The Flask application; its state is in ``extensions["sentry_sandbox"]``."""
     app = Flask(__name__)
     app.extensions["sentry_sandbox"] = state
-    counts: dict[tuple[str, str], tuple[int, int]] = {}
     control_only = (pages.blueprint, token.blueprint, device.blueprint)
     for blueprint in (*control_only, webpages.blueprint, control.blueprint, *api.BLUEPRINTS):
         app.register_blueprint(blueprint)
 
     @app.before_request
     def before() -> Response | None:
+        too_much = None
+        if request.path.startswith(API_ROOT):
+            person, open_now = request.environ["sandbox.person"], request.environ["sandbox.open"]
+            g.limit_headers, too_much = state.limits.count(person, f"{request.method} {request.endpoint}", open_now)
         fault = request.environ.get("sandbox.fault")
         if isinstance(fault, Fault) and fault.replaces:
             return _faulty(fault)
+        if too_much is not None:
+            return reply({"detail": too_much}, 429)
         if request.environ["sandbox.silo"] in state.addresses.regions and not request.path.startswith((API_ROOT, OWN)):
             return Response(status=404)
         return None
@@ -79,13 +91,9 @@ def build(state: State) -> Flask:
         fault = request.environ.get("sandbox.fault")
         if isinstance(fault, Fault) and fault.without and response.is_json:
             response.set_data(json.dumps(lose(response.get_json(), fault.without)))
-        if not request.path.startswith(API_ROOT) or (isinstance(fault, Fault) and fault.html):
-            return response
-        headers, too_many = limit_headers(counts)
-        if too_many:
-            response = reply({"detail": TOO_MANY.format(limit=state.rate_limit)}, 429)
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
+        if not (isinstance(fault, Fault) and fault.html):
+            for name, value in g.get("limit_headers", {}).items():
+                response.headers.setdefault(name, value)
         return response
 
     @app.errorhandler(ApiError)

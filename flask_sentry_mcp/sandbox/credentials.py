@@ -72,7 +72,7 @@ class Application:
 
 @dataclass(slots=True)
 class SandboxToken:
-    """A pair of tokens. ``expires_at`` None: it does not expire."""
+    """A pair of tokens. ``expires_at`` None: it does not expire. ``organization``: the only one that it is for."""
 
     access_token: str
     refresh_token: str | None
@@ -81,6 +81,7 @@ class SandboxToken:
     expires_at: float | None
     client_id: str
     family: str = field(default_factory=lambda: secrets.token_hex(8))
+    organization: str | None = None
 
     @property
     def is_expired(self) -> bool:

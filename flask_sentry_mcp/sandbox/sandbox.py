@@ -21,6 +21,7 @@ from .credentials import (
     scopes_of,
 )
 from .faults import Faults
+from .limits import Limits
 from .records import User
 from .requestlog import RequestLog
 from .server import Listener
@@ -37,7 +38,8 @@ class Sandbox:
     ``with Sandbox(redirect_uris=["http://127.0.0.1:5000/oauth/callback"]) as sandbox:`` starts and stops it. It has
     three addresses: the control host (*ports[0]*) and the regions us and de; 0 means any free port. With
     *self_hosted* there is one address, no regions endpoint and no links. *rate_limit* is requests per second, person
-    and endpoint (None: counted, never refused). *token_life_s* None: tokens do not expire. A run of Seer takes
+    and endpoint, *concurrency_limit* how many of one person's are answered side by side (None: counted, never refused).
+    *token_life_s* None: tokens do not expire. A run of Seer takes
     *seer_takes_s*.
     """
 
@@ -54,6 +56,7 @@ class Sandbox:
         token_life_s: float | None = TOKEN_LIFE_S,
         self_hosted: bool = False,
         rate_limit: int | None = None,
+        concurrency_limit: int | None = None,
         seer_takes_s: float = 6.0,
     ) -> None:
         self.redirect_uris = tuple(redirect_uris)
@@ -66,7 +69,7 @@ class Sandbox:
             credentials=Credentials(applications, token_life_s),
             addresses=Addresses(),
             seed=seed,
-            rate_limit=rate_limit,
+            limits=Limits(rate_limit, concurrency_limit),
             seer_takes_s=seer_takes_s,
         )
         self._self_hosted = self_hosted
@@ -167,12 +170,24 @@ class Sandbox:
 
     # -- tokens ---------------------------------------------------------------------------------------------------
 
-    def issue_token(self, user: str = "mira", scopes: str = ALL_SCOPES, life_s: float | None = None) -> SandboxToken:
-        """A live token without a browser. *life_s* None: as long as the sandbox's tokens live."""
+    def issue_token(
+        self,
+        user: str = "mira",
+        scopes: str = ALL_SCOPES,
+        life_s: float | None = None,
+        *,
+        organization: str | None = None,
+    ) -> SandboxToken:
+        """A live token without a browser. *life_s* None: as long as the sandbox's tokens live.
+
+        With an *organization* it is good for that one only, as of an application with access by organization.
+        """
         granted = scopes_of(scopes)
         if granted is None:
             raise ValueError(f"unknown scope in {scopes!r}")
-        return self._state.credentials.issue(self.users[user], granted, self.client_id, life_s=life_s)
+        token = self._state.credentials.issue(self.users[user], granted, self.client_id, life_s=life_s)
+        token.organization = organization
+        return token
 
     def reset(self) -> None:
         """The world as it was seeded, as of now. Tokens stay; faults and the request log are emptied."""

@@ -7,6 +7,7 @@ from flask import current_app
 
 from .credentials import Credentials
 from .faults import Faults
+from .limits import Limits
 from .requestlog import RequestLog
 from .world import World
 
@@ -25,16 +26,14 @@ class Addresses:
 
 @dataclass(slots=True)
 class State:
-    """One sandbox. ``rate_limit`` is requests per second, person and endpoint; None: counted, never refused.
-    ``seer_takes_s`` is how long a run of Seer takes.
-    """
+    """One sandbox. ``seer_takes_s`` is how long a run of Seer takes."""
 
     world: World
     credentials: Credentials
     addresses: Addresses
     seed: int
-    rate_limit: int | None = None
     seer_takes_s: float = 6.0
+    limits: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
     log: RequestLog = field(default_factory=RequestLog)
     stopping: threading.Event = field(default_factory=threading.Event)

@@ -1,5 +1,7 @@
 """Who may ask what: the texts of 401, scopes, memberships, silos."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import requests
 
@@ -206,3 +208,75 @@ def test_a_rate_limit_is_kept_when_one_is_set() -> None:
     assert "Limit is 5 requests in 1 seconds" in refused[0].json()["detail"]
     assert refused[0].headers["X-Sentry-Rate-Limit-Remaining"] == "0"
     assert "Retry-After" not in refused[0].headers
+
+
+def test_a_change_that_is_refused_for_its_rate_has_not_been_made() -> None:
+    with Sandbox(rate_limit=1) as sandbox:
+        asker = Asker(sandbox)
+        notes = f"organizations/northwind/issues/{sandbox.landmarks['chained']}/notes/"
+        statuses = [asker.ask("POST", notes, json={"text": f"note {n}"}).status_code for n in range(8)]
+        kept = [note for note in asker.get(notes).json() if note["data"]["text"].startswith("note ")]
+        asker.session.close()
+
+    assert 429 in statuses
+    assert len(kept) == statuses.count(201)
+
+
+def test_more_tokens_of_one_person_do_not_help() -> None:
+    """Section 7: the limit is the person's."""
+    with Sandbox(rate_limit=5) as sandbox:
+        askers = [Asker(sandbox) for _ in range(20)]
+        statuses = [asker.get("auth/").status_code for asker in askers]
+        for asker in askers:
+            asker.session.close()
+
+    assert 429 in statuses
+
+
+def test_too_many_at_once_are_refused_in_their_own_words() -> None:
+    """Section 7."""
+    with Sandbox(concurrency_limit=1) as sandbox:
+        sandbox.faults.add(path="auth/", delay_s=0.3)
+        askers = [Asker(sandbox) for _ in range(2)]
+        with ThreadPoolExecutor(2) as threads:
+            answers = list(threads.map(lambda asker: asker.get("auth/"), askers))
+        for asker in askers:
+            asker.session.close()
+
+    one, other = sorted(answers, key=lambda answer: answer.status_code)
+    assert (one.status_code, other.status_code) == (200, 429)
+    assert "Concurrency limit is 1" in other.json()["detail"]
+    assert other.headers["X-Sentry-Rate-Limit-ConcurrentRemaining"] == "0"
+
+
+# -- tokens for one organization ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("organizations/northwind/", 200, None),
+        ("projects/northwind/checkout-api/", 200, None),
+        ("organizations/Aurora-Labs/", 401, "Unauthorized organization access."),
+        ("organizations/no-such/", 401, "Unauthorized organization access."),
+        ("users/me/regions/", 401, "This token access is limited to organization endpoints."),
+    ],
+)
+def test_a_token_for_one_organization_is_good_nowhere_else(
+    sandbox: Sandbox, path: str, status: int, detail: str | None
+) -> None:
+    """Section 4."""
+    token = sandbox.issue_token(organization="northwind").access_token
+
+    answer = ask(sandbox, path, f"Bearer {token}")
+
+    assert (answer.status_code, answer.json().get("detail")) == (status, detail)
+
+
+def test_a_token_for_one_organization_lists_that_one(sandbox: Sandbox) -> None:
+    """Section 1."""
+    token = sandbox.issue_token(organization="northwind").access_token
+
+    answer = ask(sandbox, "organizations/", f"Bearer {token}")
+
+    assert [one["slug"] for one in answer.json()] == ["northwind"]

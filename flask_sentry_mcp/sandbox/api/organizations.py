@@ -15,8 +15,10 @@ blueprint = Blueprint("api_organizations", __name__, url_prefix="/api/0/organiza
 @blueprint.get("/")
 def find() -> Response:
     """The person's organizations, newest first. On the control host with the fields of the mapping only."""
-    person = check_token("org:read").user
-    found = [one for one in state().world.memberships(person) if is_here(one)]
+    token = check_token("org:read", of_one_organization=True)
+    found = [one for one in state().world.memberships(token.user) if is_here(one)]
+    if token.organization is not None:
+        found = [one for one in found if one.slug == token.organization]
     if asked := request.args.get("query", "").strip():
         try:
             tree = parse(asked)
