@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from .. import clock
 from ..errors import ForbiddenRegion, MembershipUnknown, NoAccess, SentryRefused, UpstreamError
-from ..sentry.account import list_organizations
+from ..sentry.account import list_organizations, region_in
 from ..sentry.client import SentryClient
 from ..sentry.projects import get_project
 
@@ -47,8 +47,7 @@ def _found(sentry: SentryClient, organization_slug: str, project_slug: str | Non
         if listed.silent:
             raise MembershipUnknown("a region that may hold the organization did not answer")
         raise NoAccess("not in the person's list of organizations")
-    links = found.get("links")
-    region_url = (links.get("regionUrl") or None) if isinstance(links, dict) else None
+    region_url = region_in(sentry, found)
     if project_slug is not None:
         try:
             project = get_project(sentry, organization_slug, project_slug, region_url=region_url)

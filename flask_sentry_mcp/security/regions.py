@@ -46,6 +46,11 @@ class Regions:
         """Whether the base host is Sentry's own service, which has several regions and a host per organization."""
         return _is_saas(_name(self.host))
 
+    @property
+    def is_single(self) -> bool:
+        """Whether all data is at the base host: a server of one's own, unless others are listed beside it."""
+        return not self.is_saas and all(domain == self.host or _is_saas(_name(domain)) for domain in self.domains)
+
     def resolve(self, region_url: str | None) -> str:
         """The root URL to speak to for *region_url*; the base host when it is absent or empty.
 

@@ -51,7 +51,8 @@ def find_organizations(ctx: Context, *, query: str | None) -> dict[str, Any]:
     shown = []
     for one in named[:PAGE]:
         links = as_map(one.get("links"))
-        urls = {"webUrl": links.get("organizationUrl"), "regionUrl": links.get("regionUrl")}
+        region_url = None if ctx.sentry.regions.is_single else links.get("regionUrl")
+        urls = {"webUrl": links.get("organizationUrl"), "regionUrl": region_url}
         shown.append({"slug": one["slug"]} | {name: _url(value) for name, value in urls.items()})
     answer: dict[str, Any] = {"organizations": shown, "hasMore": len(named) > PAGE}
     if organizations.silent:

@@ -105,6 +105,16 @@ def test_a_region_that_is_silent_leaves_the_question_open(flow: Flow) -> None:
         flow.context(token, "Aurora-Labs")
 
 
+def test_a_region_that_may_not_be_asked_leaves_the_question_open(flow: Flow) -> None:
+    """SSRF-1: no connection is ever fixed to a host that the operator did not list."""
+    token = flow.sign_in(resource=MCP)["access_token"]
+    elsewhere = [{"slug": "northwind", "links": {"regionUrl": "https://new.sentry.example"}}]
+    flow.sandbox.faults.add(path="organizations/", status=200, body=elsewhere)
+
+    with pytest.raises(MembershipUnknown):
+        flow.context(token, "northwind")
+
+
 def test_one_persons_membership_is_not_anothers(flow: Flow) -> None:
     """B14: remembered by person, place and project."""
     known = Memberships()

@@ -159,3 +159,20 @@ def test_a_link_may_name_its_region_by_its_host() -> None:
     assert regions.region_of("https://de.sentry.io/organizations/acme/issues/1/") == "https://de.sentry.io"
     assert regions.region_of("https://acme.sentry.io/issues/1/") is None
     assert regions.region_of("https://sentry.io/organizations/acme/issues/1/") is None
+
+
+@pytest.mark.parametrize(
+    ("host", "domains", "is_single"),
+    [
+        ("sentry.io", ("us.sentry.io",), False),
+        ("sentry.io", (), False),
+        ("sentry.corp", ("sentry.io", "us.sentry.io", "de.sentry.io"), True),
+        ("sentry.corp:9000", ("sentry.corp:9000",), True),
+        ("sentry.corp", (), True),
+        ("sentry.corp", ("eu.sentry.corp",), False),
+        ("127.0.0.1:1", ("127.0.0.1:2", "127.0.0.1:3"), False),
+    ],
+)
+def test_a_server_of_ones_own_is_one_place(host: str, domains: tuple[str, ...], is_single: bool) -> None:
+    """Section 1.13: unless others are listed beside it; Sentry's own service is never a region of it."""
+    assert Regions(host, domains).is_single is is_single
