@@ -9,19 +9,30 @@ import re
 
 LOGGERS = ("flask_sentry_mcp", "authlib", "urllib3", "requests", "requests_oauthlib", "werkzeug")
 
-_NAMES = (
-    "code|state|client_secret|code_verifier|access_token|refresh_token|id_token|token|csrf|authorization|cookie"
-    "|set-cookie|device_code|password|email"
+_SENSITIVE = (
+    "client_secret|secret_key|secret|vault_keys|code_verifier|access_token|refresh_token|id_token|token|csrf|password"
+    "|authorization|set-cookie|cookie|device_code"
 )
-_SECRETS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"mcp[arz]_[A-Za-z0-9_-]{20,}"), "[token]"),
-    (re.compile(r"sntry[a-z]{1,2}_[A-Za-z0-9_=+/.-]+"), "[token]"),
-    (re.compile(r"(?i)\b(sentry-bearer|bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), r"\1 [token]"),
-    (re.compile(r"\b[0-9a-f]{64}\b"), "[token]"),
-    (re.compile(rf"(?i)\b({_NAMES})=[^\s\"'&,;}}<>\[]+"), r"\1=[hidden]"),
-    (re.compile(rf"(?i)([\"'](?:{_NAMES})[\"']\s*:\s*)([\"']).*?\2"), r"\1\2[hidden]\2"),
-    (re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+"), "[email]"),
+_NAMES = f"{_SENSITIVE}|code|state|email"
+_KEY = rf"(?i)([\"'](?:{_NAMES}|(?:[a-z0-9]{{1,40}}_){{1,4}}(?:{_SENSITIVE}))\\*+[\"']\s*+:\s*+\\*+)"
+_PATTERNS: tuple[tuple[str, str], ...] = (
+    (r"mcp[arz]_[A-Za-z0-9_-]{20,}", "[token]"),
+    (r"sntry[a-z]{1,2}_[A-Za-z0-9_=+/.-]+", "[token]"),
+    (r"(?i)\b(sentry-bearer|bearer|basic)\s++[A-Za-z0-9._~+/=-]{8,}", r"\1 [token]"),
+    (r"((?i:%3d)|(?<![0-9a-f]))[0-9a-f]{64}(?![0-9a-f])", r"\1[token]"),
+    (r"(://[^\s:/@\"'?#]*+:)[^\s/\"'?#]+@", r"\1[hidden]@"),
+    (
+        rf"(?i)((?:\b|(?<=%[0-9a-f][0-9a-f]))(?:{_NAMES})|(?<=_)(?:{_SENSITIVE}))(=|%3d)[^\s\"'&,;}}<>\[]+",
+        r"\1\2[hidden]",
+    ),
+    (r"(?i)\b((?:set-)?cookie|(?:proxy-)?authorization): *+(?![\w-]+ \[token\])[^\r\n]+", r"\1: [hidden]"),
+    (rf'{_KEY}"(?:[^"\\]|\\.)*+"?', r'\1"[hidden]"'),
+    (rf"{_KEY}'(?:[^'\\]|\\.)*+'?", r"\1'[hidden]'"),
+    (r"(?<![\w.+-])[\w.+-]++@[\w-]++\.[\w.-]+", "[email]"),
 )
+"""Each is linear in the text: it begins at few places, or gives nothing back of what it took (``++``, ``*+``)."""
+
+_SECRETS = tuple((re.compile(pattern), replacement) for pattern, replacement in _PATTERNS)
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
 
 
@@ -48,12 +59,20 @@ class RedactFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Put the finished, redacted message in the record's place."""
-        record.msg, record.args = escape_control(redact(record.getMessage())), None
+        record.msg, record.args = escape_control(redact(_message(record))), None
         if record.exc_info and not record.exc_text:
             record.exc_text = self._formatter.formatException(record.exc_info)
         if record.exc_text:
             record.exc_text = redact(record.exc_text)
         return True
+
+
+def _message(record: logging.LogRecord) -> str:
+    """What is to be logged. A format that does not fit its arguments is no reason to fail in whoever logs it."""
+    try:
+        return record.getMessage()
+    except Exception:  # noqa: BLE001  arguments are anybody's objects
+        return f"{record.msg} (the arguments do not fit)" if isinstance(record.msg, str) else "(cannot be shown)"
 
 
 def install() -> None:

@@ -1,6 +1,7 @@
 """redact: no secret reaches a log (B13, LOG-1, LOG-3, LOG-4)."""
 
 import logging
+import time
 
 import pytest
 
@@ -23,6 +24,21 @@ TOKEN = "mcpa_" + "A1b2-_xY" * 5 + "abc"
         ("upstream said " + "0f" * 32, "0f" * 32),
         ("sntryu_0123456789abcdef expired", "0123456789abcdef"),
         ("user mira@northwind.example signed in", "mira@northwind.example"),
+        ("SENTRY_CLIENT_SECRET=hunter2", "hunter2"),
+        ("COOKIE_SECRET=hunter2 SECRET_KEY=x", "hunter2"),
+        ("Cookie: sid=hunter2; theme=dark", "hunter2"),
+        ("Set-Cookie: sid=hunter2; Path=/", "hunter2"),
+        ("Authorization: Digest hunter2", "hunter2"),
+        ("store postgresql://mcp:hunter2@db.example/mcp", "hunter2"),
+        ("store redis://:hun@ter2@db.example", "ter2"),
+        ("next=/callback%3Fcode%3D4f0c%26state%3D1", "4f0c"),
+        ("x%3D" + "0f" * 32, "0f" * 32),
+        ("x%3d" + "0f" * 32, "0f" * 32),
+        (r'{"password": "quo\"hunter2", "x": 1}', "hunter2"),
+        (r"{'password': 'quo\'hunter2', 'x': 1}", "hunter2"),
+        (r"{\"access_token\": \"hunter2\"}", "hunter2"),
+        ('{"SENTRY_CLIENT_SECRET": "hunter2"}', "hunter2"),
+        ('{"password": "cut off: hunter2', "hunter2"),
     ],
 )
 def test_hides_the_secret_and_keeps_the_rest(text: str, secret: str) -> None:
@@ -34,9 +50,60 @@ def test_hides_the_secret_and_keeps_the_rest(text: str, secret: str) -> None:
 
 
 def test_leaves_ordinary_lines_alone() -> None:
-    line = "GET /mcp/acme 200 in 12 ms, grant 9f3c, event 0123456789abcdef0123456789abcdef"
+    line = (
+        "GET /mcp/acme 200 in 12 ms, grant 9f3c, event 0123456789abcdef0123456789abcdef, status_code=200, "
+        """{"status_code": "200", "email": null, "token_type": "Bearer"}, http://sentry.corp:9000/a@b"""
+    )
 
     assert redact.redact(line) == line
+
+
+def test_a_value_is_hidden_and_its_neighbours_are_not() -> None:
+    line = r"""{"a": 1, "token": "x\"y", 'csrf': 'z', "b": "c"}"""
+
+    assert redact.redact(line) == """{"a": 1, "token": "[hidden]", 'csrf': '[hidden]', "b": "c"}"""
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a",
+        "a.",
+        "a@",
+        "a_",
+        "f",
+        "%3d",
+        "://a:",
+        "://a:b@",
+        "bearer ",
+        "basic",
+        " ",
+        "\\",
+        '"',
+        '\\"',
+        '"token":"',
+        "'a_a_",
+    ],
+)
+def test_time_grows_with_the_length_of_a_line_and_no_faster(piece: str) -> None:
+    """Whoever fills a log line must not be able to stop a worker: with the square of this length it takes minutes."""
+    started = time.process_time()
+
+    redact.redact("password" + piece * 50_000)
+
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments", "shown"),
+    [("%d of %s", ("x",), "%d of %s"), ("100 %", ("x",), "100 %"), (object(), ("x",), "(cannot be shown)")],
+)
+def test_a_format_that_does_not_fit_fails_nobody(message: object, arguments: tuple[object, ...], shown: str) -> None:
+    """The record is a library's, and the exception would be raised in the application."""
+    record = logging.LogRecord("urllib3", logging.INFO, "x.py", 1, message, arguments, None)
+
+    assert redact.RedactFilter().filter(record)
+    assert shown in record.getMessage()
 
 
 def test_a_forged_line_break_stays_on_one_line() -> None:
