@@ -4,6 +4,7 @@
 """
 
 import json as jsonlib
+import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from .paths import Params, path_of, query_of
 TOOL_TIME_S = 120.0
 MAX_PATIENCE_S = 3
 """The longest wait that Sentry may ask for and get without the caller being told."""
+
+JITTER_S = 0.5
+"""At most so much is added to a wait: those who were refused together do not come back together."""
 
 PATIENT_S = 5
 """A request whose own time limit is below this is not worth a second one."""
@@ -56,8 +60,8 @@ class SentryClient:
     [{"id": "6620113", ...}]
 
     Every method raises SentryRefused (4xx), SentryRateLimited, SentryFailed (5xx, or no JSON), SentryUnreachable,
-    SignInEnded, ForbiddenRegion, and InvalidInput for a segment that is empty, ``.`` or ``..``. All calls of one client
-    together have *time_s* seconds.
+    SignInEnded, ForbiddenRegion, and InvalidInput for a segment that is empty, ``.`` or ``..`` and for what no address
+    can hold. All calls of one client together have *time_s* seconds.
     """
 
     def __init__(
@@ -194,7 +198,7 @@ class SentryClient:
             request.method, request.url, headers=headers, body=request.body, timeout_s=min(request.timeout_s, left)
         )
 
-    def _pause(self, request: "_Request", answer: Answer) -> int | None:
+    def _pause(self, request: "_Request", answer: Answer) -> float | None:
         """Seconds after which the same request may be sent again, None if it should not be."""
         if answer.status == 429:  # nothing has happened yet, so this is safe for changes too
             wait = rate_limit_wait(answer)
@@ -202,8 +206,10 @@ class SentryClient:
             wait = 1
         else:
             return None
-        patience = min(MAX_PATIENCE_S, self.time_left_s - 1)
-        return wait if wait <= patience and request.timeout_s >= PATIENT_S else None
+        patience = min(MAX_PATIENCE_S, self.time_left_s - 1 - JITTER_S)
+        if wait > patience or request.timeout_s < PATIENT_S:
+            return None
+        return wait + random.uniform(0, JITTER_S)  # noqa: S311  nothing secret
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from flask_sentry_mcp.errors import (
 )
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.regions import Regions
+from flask_sentry_mcp.sentry import client as module
 from flask_sentry_mcp.sentry.client import SentryClient
 from flask_sentry_mcp.sentry.connections import SentryConnections
 
@@ -130,6 +131,16 @@ def test_dots_do_not_climb(client: SentryClient, sandbox: Sandbox, segment: str)
     """SLUG-1."""
     with pytest.raises(InvalidInput):
         client.get("organizations", segment, "issues")
+
+    assert len(sandbox.requests) == 0
+
+
+def test_half_a_character_is_the_callers_mistake(client: SentryClient, sandbox: Sandbox) -> None:
+    """SLUG-1: JSON can spell it, no address can."""
+    with pytest.raises(InvalidInput):
+        client.get("organizations", "north\ud800wind")
+    with pytest.raises(InvalidInput):
+        client.get(*ORGANIZATION, params={"query": "\udfff"})
 
     assert len(sandbox.requests) == 0
 
@@ -500,6 +511,34 @@ def test_a_short_wait_is_waited_out(client: SentryClient, sandbox: Sandbox, meth
     sandbox.faults.add(path="organizations/northwind/", status=200, body={"slug": "northwind"})
 
     assert getattr(client, method)(*ORGANIZATION)["slug"] == "northwind"
+
+
+def test_those_who_were_refused_together_do_not_come_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Section 7: a random part is added to each wait."""
+    pauses: list[float] = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    with Sandbox(rate_limit=1) as sandbox:
+        near = SentryConnections(Regions(sandbox.host, (), insecure_http=True), user_agent="t")
+        client = SentryClient(near, Tokens(sandbox.issue_token().access_token))
+        client.attempt(*[lambda: client.get("auth")] * 12)
+        near.close()
+
+    assert all(1 <= pause <= 2 + module.JITTER_S for pause in pauses)
+    assert len({round(pause % 1, 6) for pause in pauses}) == len(pauses) > 4
+
+
+def test_a_concurrency_limit_is_waited_out() -> None:
+    """Section 7: 25 side by side on Sentry's own service, and a call of ours makes several."""
+    with Sandbox(concurrency_limit=2) as sandbox:
+        sandbox.faults.add(path="auth/", delay_s=0.05)
+        near = SentryConnections(Regions(sandbox.host, (), insecure_http=True), user_agent="t")
+        client = SentryClient(near, Tokens(sandbox.issue_token().access_token))
+        found = client.gather(*[lambda: client.get("auth")] * 4)
+        near.close()
+        refused = [one for one in sandbox.requests if one.status == 429]
+
+    assert [one["id"] for one in found] == [found[0]["id"]] * 4
+    assert refused
 
 
 def test_a_read_is_repeated_when_a_gateway_fails(client: SentryClient, sandbox: Sandbox) -> None:
