@@ -82,6 +82,12 @@ class Settings:
         ("sentry.io", "us.sentry.io", "de.sentry.io"),
         may_be_empty=True,
     )
+    ca_bundle: str | None = _row(
+        "SENTRY_MCP_CA_BUNDLE",
+        read.optional(read.certificates),
+        "A PEM file with the authorities that may vouch for the Sentry server, instead of the public ones.",
+        None,
+    )
     upstream_force_prompt: bool = _row(
         "SENTRY_MCP_UPSTREAM_FORCE_PROMPT", read.flag, "Have Sentry show its own consent page every time.", False
     )

@@ -283,7 +283,8 @@ class SentryUnreachable(UpstreamError):
     code, http_status = "upstream_unreachable", 503
     SENTENCES: Mapping[str, str] = {
         "dns": "The name of the Sentry server cannot be found. The operator should check SENTRY_HOST.",
-        "tls": "No trusted connection to the Sentry server could be made. The operator should check its certificate.",
+        "tls": "No trusted connection to the Sentry server could be made. The operator should check its certificate, "
+        "and SENTRY_MCP_CA_BUNDLE if its authority is a private one.",
         "refused": "The Sentry server does not accept connections at the moment.",
         "timeout": "The Sentry server did not answer in time. Try again, or narrow the request.",
         "broken": "The connection to the Sentry server broke off. Try again.",

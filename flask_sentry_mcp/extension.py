@@ -126,7 +126,10 @@ class SentryMCP:
         regions = Regions(settings.host, settings.region_domains, settings.insecure_http)
         release = version("flask-sentry-mcp")
         connections = SentryConnections(
-            regions, timeout_s=settings.sentry_timeout_s, user_agent=f"flask-sentry-mcp/{release} ({HOME})"
+            regions,
+            timeout_s=settings.sentry_timeout_s,
+            user_agent=f"flask-sentry-mcp/{release} ({HOME})",
+            ca_bundle=settings.ca_bundle,
         )
         provider = Provider(
             app=app,

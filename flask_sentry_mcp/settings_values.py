@@ -7,6 +7,7 @@ be a secret. A value is native or, as it is in the environment, text.
 import base64
 import binascii
 import re
+import ssl
 from collections.abc import Callable
 from importlib.util import find_spec
 from ipaddress import IPv4Address, IPv6Address
@@ -167,6 +168,16 @@ def private_schemes(value: object) -> tuple[str, ...]:
     if not all(re.fullmatch(r"[a-z][a-z0-9+.-]*", one) and may_be_private(one) for one in found):
         raise ValueError("must list schemes of programs like cursor, in lower case, and none that browsers know")
     return found
+
+
+def certificates(value: object) -> str:
+    """The path of a PEM file that can be read."""
+    bundle = text(value)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(bundle)
+    except OSError:
+        raise ValueError("must be the path of a PEM file with certificates, which this server can read") from None
+    return bundle
 
 
 def path(value: object) -> str:

@@ -2,13 +2,18 @@
 
 import base64
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
-from flask_sentry_mcp import config
+from flask_sentry_mcp import SentryMCP, config
 from flask_sentry_mcp.errors import ConfigurationError
+from flask_sentry_mcp.extension import state_of
+from flask_sentry_mcp.sandbox import Sandbox
+from flask_sentry_mcp.testing import settings_for
+from tests.oauth.document_host import certificate_for
 
 KEY = secrets.token_bytes(32)
 GOOD: dict[str, Any] = {
@@ -371,3 +376,25 @@ def test_the_environment_is_taken_with_its_misspellings() -> None:
     ours = {"SENTRY_HOST": "sentry.io", "SENTRY_MCP_ACESS_TTL": "5", "SENTRY_CLIENT_SECERT": "x", "SENTRY_MCP_": ""}
 
     assert config.settings_from({**ours, "HOME": "/root", "SENTRY_DSN": "https://k@o1.ingest.sentry.io/1"}) == ours
+
+
+@pytest.mark.parametrize("content", [None, "", "no certificate"])
+def test_a_ca_bundle_is_read_at_the_start(tmp_path: Path, content: str | None) -> None:
+    """Not at the first request: a wrong path would only be told to the first who signs in."""
+    path = tmp_path / "ca.pem"
+    if content is not None:
+        path.write_text(content)
+
+    (told,) = mistakes(SENTRY_MCP_CA_BUNDLE=str(path))
+
+    assert told.startswith("SENTRY_MCP_CA_BUNDLE must be the path of a PEM file")
+
+
+def test_a_ca_bundle_is_what_the_connections_trust(sandbox: Sandbox, tmp_path: Path) -> None:
+    certificate, _ = certificate_for(tmp_path, "sentry.corp")
+    app = Flask("app")
+    app.config.update(settings_for(sandbox, SENTRY_MCP_CA_BUNDLE=str(certificate)))
+
+    SentryMCP(app)
+
+    assert state_of(app).provider.connections.ca_bundle == str(certificate)

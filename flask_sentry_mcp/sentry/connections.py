@@ -48,14 +48,24 @@ class SentryConnections:
     """One per application. *timeout_s* bounds each request from its start to the last byte of its answer.
 
     *pool_size* calls may run side by side for tools that make several (``gather``); twice as many connections are kept
-    per host, so that these and the callers' own threads all find one open.
+    per host, so that these and the callers' own threads all find one open. *ca_bundle* is a file with the certificates
+    to trust instead of the public ones.
     """
 
-    def __init__(self, regions: Regions, *, timeout_s: float = 30, user_agent: str, pool_size: int = 64) -> None:
+    def __init__(
+        self,
+        regions: Regions,
+        *,
+        timeout_s: float = 30,
+        user_agent: str,
+        pool_size: int = 64,
+        ca_bundle: str | None = None,
+    ) -> None:
         self.regions = regions
         self.timeout_s = timeout_s
         self.user_agent = user_agent
         self._pool_size = pool_size
+        self.ca_bundle = ca_bundle
         self._start_afresh()
         on_fork(in_child=self._start_afresh)
 
@@ -78,6 +88,7 @@ class SentryConnections:
                 request,
                 stream=True,
                 timeout=limits(timeout_s),  # type: ignore[arg-type]  # the stubs do not know that urllib3's will do
+                verify=self.ca_bundle or True,
                 proxies={},
             )
         except requests.RequestException as error:

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from flask_sentry_mcp.errors import SentryFailed, SentryUnreachable
 from flask_sentry_mcp.security.regions import Regions
 from flask_sentry_mcp.sentry import connections as module
 from flask_sentry_mcp.sentry.connections import SentryConnections
+from tests.oauth.document_host import document_host
 from tests.store.processes import forked
 
 
@@ -64,6 +66,18 @@ def test_a_server_without_tls_is_tls(connections: SentryConnections) -> None:
 
     with server(answer) as url:
         assert reason(connections, url.replace("http:", "https:")) == "tls"
+
+
+def test_an_authority_of_ones_own_may_vouch_for_the_server(tmp_path: Path) -> None:
+    with document_host(tmp_path, "localhost") as host:
+        connections = SentryConnections(Regions("localhost", ()), user_agent="tests", ca_bundle=host.ca_certs)
+        strangers = SentryConnections(Regions("localhost", ()), user_agent="tests")
+        url = f"https://localhost:{host.port}/"
+
+        assert connections.send("GET", url, headers={}, body=None, timeout_s=5).status == 200
+        assert reason(strangers, url, 5) == "tls"
+        for one in (connections, strangers):
+            one.close()
 
 
 def test_silence_is_timeout(connections: SentryConnections) -> None:
