@@ -13,11 +13,15 @@ from .sentry.client import SentryClient, TokenSource
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """The organization or project that a connection is fixed to: the path, within what the grant allows (RES-5)."""
+    """The organization or project that a connection is fixed to: the path, within what the grant allows (RES-5).
+
+    ``lacks`` is what the project is known not to send: ``traces``, ``replays``, ``profiles``, ``logs``.
+    """
 
     organization_slug: str | None = None
     project_slug: str | None = None
     region_url: str | None = None
+    lacks: frozenset[str] = frozenset()
 
     @property
     def place(self) -> str:

@@ -33,7 +33,8 @@ class Tool(Offer):
     """One action that a model may call. An unlisted tool can be called, but is not in ``tools/list``.
 
     One that ``runs_others`` changes nothing itself, so a read-only server has it: what it runs is guarded as ever. To
-    each caller it is described as no less safe than what that caller could have it run.
+    each caller it is described as no less safe than what that caller could have it run. ``needs`` is what a project must
+    have for the tool to be of use; a connection fixed to one that lacks it has no such tool.
     """
 
     arguments: Arguments
@@ -46,6 +47,7 @@ class Tool(Offer):
     limit: str | None = None
     listed: bool = True
     runs_others: bool = False
+    needs: frozenset[str] = frozenset()
     task: str | None = None
     task_from_start: bool = True
 
@@ -118,6 +120,7 @@ class Toolbox:
         listed: bool = True,
         runs_others: bool = False,
         hidden_by: Collection[str] = (),
+        needs: Collection[str] = (),
         task: str | None = None,
         task_from_start: bool = True,
     ) -> Callable[[Handler], Handler]:
@@ -127,9 +130,10 @@ class Toolbox:
         The function is called as ``function(ctx, **arguments)``; its name and docstring are the tool's. *reads_only*
         has no default, and a tool that writes must say whether it is *destructive*: no tool is safe by accident.
         *output* is a marshmallow schema or a dataclass: the result is checked against it. *limit* (``"10/minute"``) is
-        counted per grant, *timeout_s* ends the wait for a call. *task* is for long work: ``optional`` (a client that
-        knows tasks gets one, any other waits) or ``required``; with *task_from_start* off the tool first asks its
-        questions and then calls ``ctx.continue_as_task()``.
+        counted per grant, *timeout_s* ends the wait for a call. *needs* (``{"traces"}``) hides it from a connection that
+        is fixed to a project without these. *task* is for long work: ``optional`` (a client that knows tasks gets
+        one, any other waits) or ``required``; with *task_from_start* off the tool first asks its questions and then
+        calls ``ctx.continue_as_task()``.
 
         Raises: TypeError or ValueError, at declaration, for what cannot work.
         """
@@ -156,6 +160,7 @@ class Toolbox:
                     limit=limit,
                     listed=listed,
                     runs_others=runs_others,
+                    needs=frozenset(needs),
                     task=task,
                     task_from_start=task_from_start,
                 )

@@ -32,7 +32,7 @@ FIXED_BY: Mapping[str, str] = {
 }
 """Parameters that a constraint fills in, and the attribute of ``Constraint`` that each takes its value from."""
 
-_Key: TypeAlias = tuple[int, frozenset[str], frozenset[str], bool, bool, bool]
+_Key: TypeAlias = tuple[int, frozenset[str], frozenset[str], bool, bool, bool, frozenset[str]]
 _MOST_VIEWS = 256
 
 
@@ -182,6 +182,7 @@ class Views:
             fixed.organization_slug is not None,
             fixed.project_slug is not None,
             fixed.region_url is not None,
+            fixed.lacks,
         )
         view = self._compiled.get(key)
         if view is None:
@@ -258,8 +259,10 @@ class Views:
             return False
         if "project" in offer.hidden_by and fixed.project_slug is not None:
             return False
-        changes = isinstance(offer, Tool) and not offer.reads_only and not offer.runs_others
-        return not (self._read_only and changes)
+        if not isinstance(offer, Tool):
+            return True
+        changes = not offer.reads_only and not offer.runs_others
+        return offer.needs.isdisjoint(fixed.lacks) and not (self._read_only and changes)
 
     def _scopes_needed(self, offer: Offer, context: Context) -> list[str]:
         """What to authorize again with: the present scopes, the offer's, and those of its least demanding skill."""

@@ -247,7 +247,7 @@ def _constraint(
     if place is None:
         place = verify(SentryClient(provider.connections, token, time_s=20), slug, project)
         memberships.remember(user_id, place)
-    return Constraint(place.organization_slug, place.project_slug, place.region_url)
+    return Constraint(place.organization_slug, place.project_slug, place.region_url, place.lacks)
 
 
 def _admission(provider: Provider, stamp: int | None, version: int, grant: Grant, access: AccessToken) -> Admission:

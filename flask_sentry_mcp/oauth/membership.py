@@ -12,7 +12,7 @@ from .. import clock
 from ..errors import ForbiddenRegion, MembershipUnknown, NoAccess, SentryRefused, UpstreamError
 from ..sentry.account import list_organizations, region_in
 from ..sentry.client import SentryClient
-from ..sentry.projects import get_project
+from ..sentry.projects import get_project, lacking
 
 FRESH_S = 900.0
 REMEMBERED = 10_000
@@ -22,11 +22,12 @@ _NOT_THERE = frozenset({301, 302, 403, 404})  # hidden, unknown, or renamed sinc
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An organization, or one project of it, that was seen in somebody's list, and its region."""
+    """An organization, or one project of it, that was seen in somebody's list, its region, and what it lacks."""
 
     organization_slug: str
     project_slug: str | None
     region_url: str | None
+    lacks: frozenset[str] = frozenset()
 
 
 def verify(sentry: SentryClient, organization_slug: str, project_slug: str | None) -> Place:
@@ -48,16 +49,17 @@ def _found(sentry: SentryClient, organization_slug: str, project_slug: str | Non
             raise MembershipUnknown("a region that may hold the organization did not answer")
         raise NoAccess("not in the person's list of organizations")
     region_url = region_in(sentry, found)
-    if project_slug is not None:
-        try:
-            project = get_project(sentry, organization_slug, project_slug, region_url=region_url)
-        except SentryRefused as error:
-            if error.status not in _NOT_THERE:
-                raise
-            raise NoAccess(f"project: Sentry {error.status}") from error
-        if project.get("slug") != project_slug:
-            raise NoAccess("the project answers to another slug")
-    return Place(organization_slug, project_slug, region_url)
+    if project_slug is None:
+        return Place(organization_slug, None, region_url)
+    try:
+        project = get_project(sentry, organization_slug, project_slug, region_url=region_url)
+    except SentryRefused as error:
+        if error.status not in _NOT_THERE:
+            raise
+        raise NoAccess(f"project: Sentry {error.status}") from error
+    if project.get("slug") != project_slug:
+        raise NoAccess("the project answers to another slug")
+    return Place(organization_slug, project_slug, region_url, lacking(project))
 
 
 class Memberships:

@@ -4,10 +4,17 @@ import re
 from typing import Any
 
 from ..errors import SentryFailed
+from ..security.shapes import Json
 from ..security.slugs import is_slug
 from .client import SentryClient
 
 Region = str | None
+CAPABILITIES = {
+    "traces": "firstTransactionEvent",
+    "replays": "hasReplays",
+    "profiles": "hasProfiles",
+    "logs": "hasLogs",
+}
 
 
 def list_projects(
@@ -25,6 +32,11 @@ def get_project(sentry: SentryClient, org: str, project: str, *, region_url: Reg
     """One project by slug or id. Source: https://docs.sentry.io/api/projects/retrieve-a-project/"""
     found = sentry.get("projects", org, project, region_url=region_url)
     return found if isinstance(found, dict) else {}
+
+
+def lacking(project: Json) -> frozenset[str]:
+    """What *project* says that it does not have: ``{"replays", "logs"}``. What it does not speak of, it may have."""
+    return frozenset(name for name, flag in CAPABILITIES.items() if flag in project and project[flag] is not True)
 
 
 def list_teams(

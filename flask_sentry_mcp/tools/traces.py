@@ -29,7 +29,7 @@ class GetSpanDetails(GetTraceDetails):
     span_id = fields.span_id(required=True)
 
 
-@toolbox.tool(GetTraceDetails, skills={INSPECT}, scopes={"org:read"}, reads_only=True, listed=False)
+@toolbox.tool(GetTraceDetails, skills={INSPECT}, scopes={"org:read"}, reads_only=True, listed=False, needs={"traces"})
 def get_trace_details(
     ctx: Context, *, organization_slug: str, region_url: str | None, trace_id: str, span_id: str | None
 ) -> str:
@@ -41,7 +41,7 @@ def get_trace_details(
     return render.span(view, _find(view, span_id)) if span_id else render.trace(view)
 
 
-@toolbox.tool(GetSpanDetails, skills={INSPECT}, scopes={"org:read"}, reads_only=True, listed=False)
+@toolbox.tool(GetSpanDetails, skills={INSPECT}, scopes={"org:read"}, reads_only=True, listed=False, needs={"traces"})
 def get_span_details(
     ctx: Context, *, organization_slug: str, region_url: str | None, trace_id: str, span_id: str
 ) -> str:

@@ -118,6 +118,24 @@ def test_a_region_is_fixed_with_its_organization(toolbox: Any, context: Any) -> 
     }
 
 
+@pytest.mark.parametrize(("lacks", "is_there"), [(set(), True), ({"replays"}, True), ({"logs", "traces"}, False)])
+def test_what_the_fixed_project_lacks_hides_the_tools_that_need_it(
+    toolbox: Toolbox, context: Any, lacks: set[str], is_there: bool
+) -> None:
+    """Section 1.2: what is not known hides nothing."""
+
+    @toolbox.tool(reads_only=True, skills={"inspect"}, needs={"traces"})
+    def get_trace(ctx: Context) -> str:
+        """Get a trace."""
+        return "spans"
+
+    views = Views(toolbox)
+    views.of(context(constraint=Constraint("acme", "web")))  # what others see is not what this one sees
+    caller = context(constraint=Constraint("acme", "web", None, frozenset(lacks)))
+
+    assert ("get_trace" in views.of(caller).tools) is is_there
+
+
 @pytest.mark.parametrize(
     "given",
     [{"organizationSlug": "other"}, {"organizationSlug": "ACME"}, {"projectSlugOrId": "42"}, {"organizationSlug": [1]}],

@@ -58,6 +58,16 @@ def test_membership_is_asked_again_after_a_quarter_of_an_hour(flow: Flow) -> Non
     assert asked(flow) > first
 
 
+def test_what_a_project_lacks_is_seen_with_it(flow: Flow) -> None:
+    """Section 1.2, 1.5: only what it says to be false; older servers say less."""
+    token = flow.sign_in(resource=MCP)["access_token"]
+    said = {"slug": "checkout-api", "firstTransactionEvent": False, "hasReplays": True, "hasProfiles": None}
+    flow.sandbox.faults.add(path="projects/northwind/checkout-api/", status=200, body=said)
+
+    assert flow.context(token, "northwind", "checkout-api").constraint.lacks == {"traces", "profiles"}
+    assert flow.context(token, "northwind").constraint.lacks == set()
+
+
 def test_who_was_removed_is_refused_at_the_next_check(flow: Flow) -> None:
     """B15: a membership that ended at Sentry ends here."""
     token = flow.sign_in(resource=MCP)["access_token"]

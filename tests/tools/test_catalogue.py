@@ -7,6 +7,7 @@ import pytest
 
 from flask_sentry_mcp.errors import InsufficientScope
 from flask_sentry_mcp.sandbox import Sandbox
+from flask_sentry_mcp.tools import catalogue
 from flask_sentry_mcp.tools.cost import at_most
 from tests.tools.callers import Caller
 
@@ -149,3 +150,11 @@ def test_what_the_caller_has_not_cannot_be_run(as_user: Callable[..., Caller], n
 def test_without_the_gateway_skills_hold_as_well(as_user: Callable[..., Caller]) -> None:
     with pytest.raises(InsufficientScope):
         as_user("mira", skills={"inspect"}).call("update_issue", issueId="A-1", organizationSlug="northwind")
+
+
+def test_a_project_without_traces_has_no_tools_for_them() -> None:
+    """Section 1.2."""
+    assert {name for name, tool in catalogue().tools.items() if "traces" in tool.needs} == {
+        "get_trace_details",
+        "get_span_details",
+    }
