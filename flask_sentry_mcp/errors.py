@@ -7,7 +7,7 @@ Raise where the fault is known; the doors (``mcp/methods``, ``oauth/views``) cat
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 
@@ -240,6 +240,17 @@ class SentryRefused(UpstreamError):
         self.fields = tuple(fields)
         self.said = ""
         """Sentry's own sentence; a stranger's words for all we know, so it may be shown only inside a fence."""
+
+    def name_scopes(self, needed: Collection[str], *, approved: bool) -> None:
+        """Say of a 403, unless Sentry told more, which scopes the tool needs. *approved*: the sign-in has them."""
+        if self.status != 403 or self.public != self.SENTENCES[403] or not needed:
+            return
+        cause = (
+            "This sign-in has it, so it is your role in the organization, or a team of the project, that is missing."
+            if approved
+            else "This token, or the role of its owner in the organization, lacks it."
+        )
+        self.public = f"Sentry refused this. It needs the permission {', '.join(sorted(needed))}. {cause}"
 
 
 class SentryRateLimited(UpstreamError):

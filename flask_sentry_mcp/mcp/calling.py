@@ -11,6 +11,7 @@ from ..errors import (
     InsufficientScope,
     ProtocolError,
     SentryMCPError,
+    SentryRefused,
     StoreUnavailable,
     TooManyRequests,
     Unauthenticated,
@@ -142,7 +143,12 @@ def _guarded(call: Call, talk: Conversation, seen: VisibleTool, arguments: dict[
     if tool.limit is not None:
         call.server.endpoint.limits.hit(tool.limit, "tool", tool.name, context.grant_id)
     keywords = seen.keywords(context, arguments)
-    return tool.handler(_during(call, talk), **keywords)
+    try:
+        return tool.handler(_during(call, talk), **keywords)
+    except SentryRefused as error:
+        # only tools within the approved scopes are offered; a machine's own token was never approved by anybody
+        error.name_scopes(tool.scopes, approved=bool(context.client_id))
+        raise
 
 
 def _nested(call: Call, talk: Conversation, seen: VisibleTool, arguments: dict[str, Any]) -> Any:

@@ -53,6 +53,47 @@ def test_an_error_of_ours_speaks_in_its_public_sentence(serve: Any, error: Excep
     assert server.legacy("tools/call", {"name": "work"}).get_json()["result"] == failed
 
 
+def _refusing(serve: Any, error: SentryRefused, scopes: set[str]) -> Any:
+    toolbox = Toolbox()
+
+    @toolbox.tool(reads_only=True, scopes=scopes)
+    def work(ctx: Context) -> str:
+        """Fail."""
+        raise error
+
+    return serve(toolbox)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "cause"),
+    [
+        (
+            "c1",
+            "This sign-in has it, so it is your role in the organization, or a team of the project, that is missing.",
+        ),
+        ("", "This token, or the role of its owner in the organization, lacks it."),
+    ],
+)
+def test_a_403_names_the_scopes_of_the_tool(serve: Any, context: Any, client_id: str, cause: str) -> None:
+    """Section 7.8: what is missing, and where."""
+    server = _refusing(serve, SentryRefused(403), {"org:read", "event:read"})
+    server.caller = context(client_id=client_id)
+
+    said = server.call("work")["content"][0]["text"]
+
+    assert said == f"Sentry refused this. It needs the permission event:read, org:read. {cause}"
+
+
+@pytest.mark.parametrize(("status", "public"), [(404, None), (403, "Name the project.")])
+def test_other_refusals_keep_their_sentence(serve: Any, status: int, public: str | None) -> None:
+    error = SentryRefused(status)
+    error.public = public or error.public
+
+    said = _refusing(serve, error, {"org:read"}).call("work")["content"][0]["text"]
+
+    assert said == error.public
+
+
 @pytest.mark.parametrize(
     "error",
     [
