@@ -283,8 +283,8 @@ class SentryMisaddressed(SentryFailed):
 
     code = "upstream_misaddressed"
     public = (
-        "Sentry answered with a page or a redirect instead of data: usually its address is set wrong on this server, "
-        "or it wants a login there. The operator should check SENTRY_HOST and SENTRY_MCP_INSECURE_HTTP."
+        "Sentry answered with a page or a redirect instead of data: its address is probably set wrong on this server, "
+        "or it wants a login. The operator should check SENTRY_HOST and SENTRY_MCP_INSECURE_HTTP."
     )
 
 

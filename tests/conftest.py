@@ -7,7 +7,25 @@ from flask import Flask
 
 from flask_sentry_mcp import SentryMCP
 from flask_sentry_mcp.sandbox import Sandbox
+from flask_sentry_mcp.sandbox import app as sandbox_app
 from flask_sentry_mcp.testing import settings_for, start_sandbox
+from tests.sandbox.promises import Promises
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _promises() -> Iterator[Promises]:
+    """What every sandbox of this process promises about its answers."""
+    promises, build = Promises(), sandbox_app.build
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sandbox_app, "build", lambda state: promises.watch(build(state), state))
+        yield promises
+
+
+@pytest.fixture(autouse=True)
+def _promises_are_kept(_promises: Promises) -> Iterator[None]:
+    """The answers that a test was given were shaped as Sentry's are."""
+    yield
+    assert _promises.broken() == []
 
 
 @pytest.fixture(scope="session")

@@ -1,50 +1,41 @@
-"""The shapes of Sentry's answers, as far as clients read them: JSON Schemas made from a short notation.
+"""The shapes of Sentry's answers, as far as clients read them."""
 
-``thing(id=TEXT, culprit=maybe(TEXT))`` is an object that has both members; more members are allowed.
-"""
-
-from typing import Any
-
-Shape = dict[str, Any]
-
-TEXT: Shape = {"type": "string"}
-NUMBER: Shape = {"type": "number"}
-WHOLE: Shape = {"type": "integer"}
-FLAG: Shape = {"type": "boolean"}
-NULL: Shape = {"type": "null"}
-ANY: Shape = {}
-DIGITS: Shape = {"type": "string", "pattern": "^[0-9]+$"}
-HEX32: Shape = {"type": "string", "pattern": "^[0-9a-f]{32}$"}
-HEX16: Shape = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
-TIME: Shape = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z$"}
-
-
-def maybe(shape: Shape) -> Shape:
-    return {"anyOf": [shape, NULL]}
-
-
-def one_of(*values: str | None) -> Shape:
-    return {"enum": list(values)}
-
-
-def list_of(shape: Shape) -> Shape:
-    return {"type": "array", "items": shape}
-
-
-def thing(**members: Shape) -> Shape:
-    """An object with these members; ``__`` in a name stands for a dot."""
-    named = {name.replace("__", "."): shape for name, shape in members.items()}
-    return {"type": "object", "properties": named, "required": list(named)}
-
-
-ORGANIZATION = thing(
-    id=DIGITS,
-    slug=TEXT,
-    name=TEXT,
-    status=thing(id=TEXT, name=TEXT),
-    dateCreated=TIME,
-    links=thing(organizationUrl=TEXT, regionUrl=TEXT),
+from tests.sandbox.notation import (
+    ANY,
+    DIGITS,
+    FLAG,
+    HEX16,
+    HEX32,
+    NULL,
+    NUMBER,
+    TEXT,
+    TIME,
+    WHOLE,
+    Shape,
+    any_of,
+    list_of,
+    maybe,
+    one_of,
+    thing,
+    without,
 )
+
+SELF = thing(
+    id=DIGITS,
+    name=TEXT,
+    username=TEXT,
+    email=TEXT,
+    isActive=FLAG,
+    isSuperuser=FLAG,
+    has2fa=FLAG,
+    dateJoined=TIME,
+    options=thing(timezone=TEXT),
+)
+REGIONS = thing(regions=list_of(thing(name=TEXT, url=TEXT)))
+LONE_ORGANIZATION = thing(id=DIGITS, slug=TEXT, name=TEXT, status=thing(id=TEXT, name=TEXT), dateCreated=TIME)
+"""As a server without regions describes it."""
+
+ORGANIZATION = {"allOf": [LONE_ORGANIZATION, thing(links=thing(organizationUrl=TEXT, regionUrl=TEXT))]}
 TEAM = thing(
     id=DIGITS,
     slug=TEXT,
@@ -55,7 +46,7 @@ TEAM = thing(
     teamRole=maybe(TEXT),
     hasAccess=FLAG,
 )
-PROJECT = thing(
+PROJECT: Shape = thing(
     id=DIGITS,
     slug=TEXT,
     name=TEXT,
@@ -75,7 +66,7 @@ PROJECT = thing(
     environments=list_of(TEXT),
     latestRelease=maybe(thing(version=TEXT)),
 )
-ISSUE = thing(
+ISSUE: Shape = thing(
     id=DIGITS,
     shortId=TEXT,
     title=TEXT,
@@ -112,16 +103,15 @@ ISSUE = thing(
     firstSeen=TIME,
     lastSeen=TIME,
 )
-LISTED_ISSUE = {
-    "allOf": [
-        ISSUE,
-        thing(
-            stats=thing(**{"24h": list_of(list_of(WHOLE))}),
-            lifetime=thing(count=DIGITS, userCount=WHOLE, firstSeen=TIME, lastSeen=TIME),
-            filtered=NULL,
-        ),
-    ]
-}
+IN_A_LIST = thing(
+    stats=thing(**{"24h": list_of(list_of(WHOLE))}),
+    lifetime=thing(count=DIGITS, userCount=WHOLE, firstSeen=TIME, lastSeen=TIME),
+    filtered=NULL,
+)
+LISTED_ISSUE = {"allOf": [ISSUE, IN_A_LIST]}
+COLLAPSED_ISSUE = {"allOf": [without("isUnhandled", ISSUE), IN_A_LIST]}
+"""As it is with ``collapse=unhandled``, which is what we ask for."""
+
 PERSON = thing(id=DIGITS, name=TEXT, email=TEXT, username=TEXT)
 ACTIVITY = thing(id=DIGITS, type=TEXT, dateCreated=TIME, user=maybe(PERSON), sentry_app=NULL, data={"type": "object"})
 RELEASE_OF_ISSUE = maybe(thing(version=TEXT))
@@ -342,6 +332,7 @@ EVENTS_SEARCH = thing(
     data=list_of({"type": "object"}),
     meta=thing(fields={"type": "object", "additionalProperties": TEXT}, units={"type": "object"}, dataset=TEXT),
 )
+NO_PROJECTS = thing(data=list_of(ANY), meta=thing(tips=thing(query=TEXT)))
 CHECK = thing(valid=FLAG, error=maybe(TEXT), name=TEXT, attrType=maybe(TEXT))
 VALIDATION = thing(
     valid=FLAG,
@@ -394,3 +385,25 @@ AUTOFIX = thing(
         )
     )
 )
+STARTED = thing(run_id=WHOLE, sentry_run_id=maybe(TEXT))
+TEAM_WITH_PROJECTS = {"allOf": [TEAM, thing(projects=list_of(PROJECT))]}
+CODE_LINK = any_of(
+    thing(config=thing(repoName=TEXT, defaultBranch=TEXT), sourcePath=TEXT, sourceUrl=TEXT),
+    thing(config=NULL, sourcePath=NULL, sourceUrl=NULL, integrations=list_of(ANY)),
+)
+SHORT_ID = thing(organizationSlug=TEXT, projectSlug=TEXT, groupId=DIGITS, shortId=TEXT, group=ISSUE)
+EVENT_ID = thing(organizationSlug=TEXT, projectSlug=TEXT, groupId=DIGITS, eventId=HEX32, event=EVENT)
+ATTRIBUTES = list_of(
+    thing(
+        key=TEXT,
+        name=TEXT,
+        attributeType=one_of("string", "number", "boolean"),
+        attributeSource=thing(source_type=one_of("sentry", "user")),
+    )
+)
+TAGS = list_of({"allOf": [thing(key=TEXT, name=TEXT), any_of(thing(totalValues=WHOLE), thing(uniqueValues=WHOLE))]})
+REPLAY_COUNT: Shape = {
+    "type": "object",
+    "propertyNames": DIGITS,
+    "additionalProperties": any_of(WHOLE, list_of(HEX32)),
+}

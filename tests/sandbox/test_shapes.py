@@ -4,11 +4,13 @@ from typing import Any
 
 import jsonschema
 import pytest
+from flask import Flask
 
 from flask_sentry_mcp.sandbox import Sandbox
 from tests.sandbox import shapes
 from tests.sandbox.asking import Asker, cursor_of
-from tests.sandbox.shapes import Shape, list_of, thing
+from tests.sandbox.notation import Shape, list_of, thing
+from tests.sandbox.promises import Promises
 
 RELEASES = list_of(shapes.RELEASE)
 ORGANIZATIONS = {"northwind": "mira", "Aurora-Labs": "mira", "tidepool": "jonas"}
@@ -50,7 +52,7 @@ def test_organization_teams_projects(place: tuple[Asker, str]) -> None:
 
     check(asker.get("organizations/"), list_of(shapes.ORGANIZATION))
     check(asker.get(base), shapes.ORGANIZATION)
-    check(asker.get(f"{base}teams/"), list_of(thing(**shapes.TEAM["properties"], projects=list_of(shapes.PROJECT))))
+    check(asker.get(f"{base}teams/"), list_of(shapes.TEAM_WITH_PROJECTS))
     for project in check(asker.get(f"{base}projects/"), list_of(shapes.PROJECT)):
         if project["hasAccess"]:
             check(asker.get(f"{base.replace('organizations', 'projects')}{project['slug']}/"), shapes.PROJECT)
@@ -110,3 +112,25 @@ def test_searches_over_events(mira: Asker, dataset: str) -> None:
 @pytest.mark.parametrize("name", ["chained", "nulls", "unassigned", "assigned_user", "csp"])
 def test_runs_of_seer(mira: Asker, sandbox: Sandbox, name: str) -> None:
     check(mira.get(f"organizations/northwind/issues/{sandbox.landmarks[name]}/autofix/"), shapes.AUTOFIX)
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        ("users/me/regions/", {"regions": [{"name": "us"}]}, 200, "'url' is a required property"),
+        ("users/me/regions/", {"detail": "no", "more": 1}, 403, "Additional properties are not allowed"),
+        ("users/me/regions/", {"regions": []}, 203, "knows no such answer"),
+        ("new/", {}, 200, "knows no such answer"),
+    ],
+)
+def test_an_answer_of_another_shape_is_noticed(path: str, body: dict[str, Any], status: int, said: str) -> None:
+    """The test of the check that every test with a sandbox ends with."""
+    promises, app = Promises(), Flask("another sandbox")
+    promises.watch(app, Sandbox()._state)
+    app.add_url_rule(f"/api/0/{path}", view_func=lambda: (body, status))
+
+    app.test_client().get(f"/api/0/{path}")
+
+    (told,) = promises.broken()
+    assert said in told
+    assert promises.broken() == []
