@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from .. import clock
 from ..errors import ForbiddenRegion, MembershipUnknown, NoAccess, SentryRefused, UpstreamError
-from ..sentry.account import list_organizations, region_in
+from ..sentry.account import list_organizations
 from ..sentry.client import SentryClient
+from ..sentry.homes import region_in
 from ..sentry.projects import get_project, lacking
 
 FRESH_S = 900.0
@@ -48,7 +49,7 @@ def _found(sentry: SentryClient, organization_slug: str, project_slug: str | Non
         if listed.silent:
             raise MembershipUnknown("a region that may hold the organization did not answer")
         raise NoAccess("not in the person's list of organizations")
-    region_url = region_in(sentry, found)
+    region_url = region_in(sentry.regions, found)
     if project_slug is None:
         return Place(organization_slug, None, region_url)
     try:

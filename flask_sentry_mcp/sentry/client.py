@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ..errors import SentryUnreachable, SignInEnded
+from ..errors import ForbiddenRegion, SentryUnreachable, SignInEnded, UpstreamError
+from ..security.shapes import as_map
 from .answers import body_of, found_in, is_rejected, items_of, raise_for, rate_limit_wait
 from .connections import Answer, SentryConnections
+from .homes import region_in
 from .paging import hits, next_cursor
 from .paths import Params, path_of, query_of
 
@@ -159,7 +161,7 @@ class SentryClient:
         timeout_s: float | None = None,
         answers: frozenset[int] = frozenset(),
     ) -> Answer:
-        root = self.regions.base_url if base else self.regions.resolve(region_url or self.region_url)
+        root = self.regions.base_url if base else self._root(segments, region_url)
         body = None if json is None else jsonlib.dumps(json).encode()
         url = f"{root}/api/0/{path_of(segments)}{query_of(params)}"
         request = _Request(method, url, body, timeout_s or self.connections.timeout_s)
@@ -172,6 +174,27 @@ class SentryClient:
         if answer.status not in answers:
             raise_for(answer, segments, sent=json)
         return answer
+
+    def _root(self, segments: Sequence[str | int], region_url: str | None) -> str:
+        """Where to ask: *region_url*, the connection's region, else where the organization of the path lives.
+
+        An empty *region_url* is the base host, and so is the home of an organization when it cannot be found out.
+        """
+        named = region_url or self.region_url
+        if named or region_url is not None or self.regions.is_single or not _is_within_an_organization(segments):
+            return self.regions.resolve(named)
+        return self._home_of(str(segments[1])) or self.regions.base_url
+
+    def _home_of(self, org: str) -> str | None:
+        def ask() -> str | None:
+            try:
+                found = self.get("organizations", org, params={"detailed": 0}, base=True)
+                return region_in(self.regions, as_map(found)) or self.regions.base_url
+            except (UpstreamError, ForbiddenRegion):
+                return None
+
+        home: str | None = self.recall("home", org, ask=ask)
+        return home
 
     def _send(self, request: "_Request", token: str) -> Answer:
         """One request, once more when that is safe: never twice a change that may have happened."""
@@ -210,6 +233,10 @@ class SentryClient:
         if wait > patience or request.timeout_s < PATIENT_S:
             return None
         return wait + random.uniform(0, JITTER_S)  # noqa: S311  nothing secret
+
+
+def _is_within_an_organization(segments: Sequence[str | int]) -> bool:
+    return len(segments) > 2 and segments[0] in ("organizations", "projects")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from ..render import traces as render
 from ..render.pieces import opener
 from ..render.spantree import Span, read, walk
 from ..sentry import traces as sentry
-from ..sentry.account import region_of
 from ..sentry.links import WebLinks
 from ..skills import INSPECT
 from . import fields
@@ -52,12 +51,11 @@ def get_span_details(
 
 def _gather(ctx: Context, org: str, region_url: str | None, trace_id: str) -> render.TraceView:
     """The tree and its counts, side by side; without the counts the tree is still worth showing."""
-    region = region_of(ctx.sentry, org, region_url)
     trace: Any
     counts: Any
     trace, counts = ctx.sentry.attempt(
-        partial(sentry.get_trace, ctx.sentry, org, trace_id, region_url=region),
-        partial(sentry.get_trace_meta, ctx.sentry, org, trace_id, region_url=region),
+        partial(sentry.get_trace, ctx.sentry, org, trace_id, region_url=region_url),
+        partial(sentry.get_trace_meta, ctx.sentry, org, trace_id, region_url=region_url),
         needs_first=True,
     )
     return render.TraceView(

@@ -8,7 +8,7 @@ import pytest
 from flask_sentry_mcp.errors import ForbiddenRegion
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.regions import Regions
-from flask_sentry_mcp.sentry.account import list_organizations, region_of
+from flask_sentry_mcp.sentry.account import list_organizations
 from flask_sentry_mcp.sentry.client import SentryClient
 from flask_sentry_mcp.sentry.connections import SentryConnections
 from tests.tools.callers import OneToken
@@ -62,8 +62,8 @@ def test_a_server_of_ones_own_may_call_itself_what_it_likes(own: Sandbox, at_hom
     own.faults.add(path="organizations/", status=200, body=listed)
 
     assert slugs(at_home) == ["northwind"]
-    assert region_of(at_home, "northwind", None) is None
-    assert [one.path for one in own.requests] == ["/api/0/organizations/"]
+    assert at_home.get_page("organizations", "northwind", "teams").items
+    assert [one.path for one in own.requests] == ["/api/0/organizations/", "/api/0/organizations/northwind/teams/"]
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
@@ -93,11 +93,3 @@ def test_a_region_that_is_not_listed_is_refused_and_told_to_the_operator(
 
     assert "https://new.sentry.example" in caplog.text
     assert "SENTRY_ALLOWED_REGION_DOMAINS" in caplog.text
-
-
-def test_a_look_up_that_failed_is_made_again(client: SentryClient, sandbox: Sandbox) -> None:
-    """Not a quarter of an hour at the wrong host for one fault."""
-    sandbox.faults.add(path="organizations/Aurora-Labs/", status=500, body={"detail": "Internal Error"}, times=1)
-
-    assert region_of(client, "Aurora-Labs", None) is None
-    assert region_of(client, "Aurora-Labs", None) == f"http://{sandbox.region_hosts[1]}"

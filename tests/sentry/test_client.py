@@ -165,6 +165,47 @@ def test_speaks_to_the_region_that_is_asked(connections: SentryConnections, sand
     assert [one.silo for one in sandbox.requests] == ["us", "de", "control"]
 
 
+def test_asks_an_organization_where_it_lives(client: SentryClient, sandbox: Sandbox) -> None:
+    """Section 1: what is kept in one region does not travel through another. Where that is, is asked once."""
+    client.get_page("organizations", "Aurora-Labs", "teams")
+    client.get_page("organizations", "Aurora-Labs", "projects")
+
+    look_up, *asked = [(one.silo, one.path.removeprefix("/api/0/organizations/")) for one in sandbox.requests]
+    assert look_up == ("control", "Aurora-Labs/")
+    assert asked == [("de", "Aurora-Labs/teams/"), ("de", "Aurora-Labs/projects/")]
+
+
+def test_what_is_known_is_not_looked_up(connections: SentryConnections, sandbox: Sandbox, token: str) -> None:
+    """Section 1.13: the caller's region, or the connection's; an empty one is the base host."""
+    us, de = (f"http://{host}" for host in sandbox.region_hosts)
+    free, fixed = SentryClient(connections, Tokens(token)), SentryClient(connections, Tokens(token), us)
+
+    free.get_page("organizations", "Aurora-Labs", "teams", region_url=de)
+    free.get_page("organizations", "Aurora-Labs", "teams", region_url="")
+    fixed.get_page(*ORGANIZATION, "teams")
+
+    assert [one.silo for one in sandbox.requests] == ["de", "control", "us"]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"status": 500, "body": {"detail": "Internal Error"}},
+        {"status": 200, "body": {"links": {"regionUrl": "https://elsewhere.example"}}},
+    ],
+)
+def test_a_home_that_cannot_be_found_out_is_the_base_host_for_once(
+    client: SentryClient, sandbox: Sandbox, order: dict[str, object]
+) -> None:
+    """Not for a quarter of an hour. B8, SSRF-1: nor is it any host that Sentry names."""
+    sandbox.faults.add(path="organizations/Aurora-Labs/", times=1, **order)
+
+    for _ in range(2):
+        client.get_page("organizations", "Aurora-Labs", "teams")
+
+    assert [one.silo for one in sandbox.requests] == ["control", "control", "control", "de"]
+
+
 def test_speaks_to_no_other_host(client: SentryClient, sandbox: Sandbox) -> None:
     """B8, UP-6: refused before the token is taken out."""
     with pytest.raises(ForbiddenRegion):

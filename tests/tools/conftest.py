@@ -49,7 +49,12 @@ def connections(_sandbox: Sandbox) -> Iterator[Settling]:
 
 @pytest.fixture
 def as_user(sandbox: Sandbox, connections: Settling) -> Iterator[Callable[..., Caller]]:
-    """``as_user("mira", skills={"inspect"}, organization="northwind")`` is somebody who calls tools."""
+    """``as_user("mira", skills={"inspect"}, organization="northwind")`` is somebody who calls tools.
+
+    Where the organizations live is known already, as it is at all calls but the first; the client's tests ask for it.
+    """
+    us, de = sandbox.region_hosts
+    homes = {"northwind": f"http://{us}", "tidepool": f"http://{us}", "Aurora-Labs": f"http://{de}"}
 
     def caller(
         user: str = "mira",
@@ -60,6 +65,8 @@ def as_user(sandbox: Sandbox, connections: Settling) -> Iterator[Callable[..., C
         **context: Any,
     ) -> Caller:
         token = OneToken(sandbox.issue_token(user=user).access_token)
+        for slug, home in homes.items():
+            connections.memo.recall(token.current(), ("home", slug), partial(str, home))
 
         def build() -> Context:
             return Context(
@@ -73,7 +80,6 @@ def as_user(sandbox: Sandbox, connections: Settling) -> Iterator[Callable[..., C
                 **context,
             )
 
-        us, de = sandbox.region_hosts
         return Caller(build, {sandbox.host: "sentry.test", us: "us.sentry.test", de: "de.sentry.test"})
 
     yield caller
