@@ -190,6 +190,8 @@ def silo() -> str:
 
 def is_here(organization: Organization) -> bool:
     """Whether this host answers for *organization*: its own region does, and the control host forwards."""
+    if silo() == "control" and not state().forwards:
+        return request.path in ("/api/0/organizations/", f"/api/0/organizations/{organization.slug}/")
     return silo() in ("control", "self-hosted", organization.region)
 
 

@@ -40,7 +40,7 @@ class Sandbox:
     *self_hosted* there is one address, no regions endpoint and no links. *rate_limit* is requests per second, person
     and endpoint, *concurrency_limit* how many of one person's are answered side by side (None: counted, never refused).
     *token_life_s* None: tokens do not expire. A run of Seer takes
-    *seer_takes_s*.
+    *seer_takes_s*. Unless it *forwards*, the control host has nothing of what is in an organization.
     """
 
     client_id = CLIENT_ID
@@ -58,6 +58,7 @@ class Sandbox:
         rate_limit: int | None = None,
         concurrency_limit: int | None = None,
         seer_takes_s: float = 6.0,
+        forwards: bool = True,
     ) -> None:
         self.redirect_uris = tuple(redirect_uris)
         applications = (
@@ -71,6 +72,7 @@ class Sandbox:
             seed=seed,
             limits=Limits(rate_limit, concurrency_limit),
             seer_takes_s=seer_takes_s,
+            forwards=forwards,
         )
         self._self_hosted = self_hosted
         self._ports = ports

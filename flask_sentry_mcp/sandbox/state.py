@@ -26,13 +26,16 @@ class Addresses:
 
 @dataclass(slots=True)
 class State:
-    """One sandbox. ``seer_takes_s`` is how long a run of Seer takes."""
+    """One sandbox. ``seer_takes_s`` is how long a run of Seer takes. ``forwards``: the control host passes on what is
+    asked about an organization to its region; otherwise it knows the organization and nothing in it.
+    """
 
     world: World
     credentials: Credentials
     addresses: Addresses
     seed: int
     seer_takes_s: float = 6.0
+    forwards: bool = True
     limits: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
     log: RequestLog = field(default_factory=RequestLog)
