@@ -23,6 +23,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 
 from .. import clock
+from ..forks import on_fork
 from ..security.addresses import is_public
 
 DEADLINE_S = 5.0
@@ -69,6 +70,11 @@ class Fetcher:
     ) -> None:
         self._resolve, self._is_allowed = resolve, is_allowed
         self._port, self._ca_certs, self._deadline_s = port, ca_certs or DEFAULT_CA_BUNDLE_PATH, deadline_s
+        self._start_afresh()
+        on_fork(in_child=self._start_afresh)
+
+    def _start_afresh(self) -> None:
+        """Nothing kept or on its way, and no thread: those of a parent do not work in the child of a fork."""
         self._guard = threading.RLock()  # a flight may land while it is being entered
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="client-documents")
         self._flying: dict[str, Future[Fetched]] = {}

@@ -23,6 +23,7 @@ from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.addresses import is_public
 from tests.oauth.document_host import HOST, ID, REDIRECT, DocumentHost, answer, document, document_host, slowly
 from tests.oauth.person import ISSUER, Person, answer_in, make_provider
+from tests.store.processes import forked
 
 
 @pytest.fixture
@@ -249,6 +250,18 @@ def test_a_name_is_resolved_once(host: DocumentHost) -> None:
 
     assert person_at(fetcher).open(ID, redirect_uri=REDIRECT).status_code == 200
     assert next(answers) == ["169.254.169.254"]
+
+
+def test_a_fork_goes_on_with_threads_of_its_own(host: DocumentHost) -> None:
+    """A server that loads the application first and then forks: in the child its parent's threads do not exist."""
+    fetcher = host.fetcher()
+
+    def fetch() -> None:
+        assert fetcher.fetch(ID, HOST, "/client.json").body
+
+    fetch()
+
+    assert forked(fetch)
 
 
 def test_the_next_address_is_tried_when_one_takes_no_connection(host: DocumentHost) -> None:
