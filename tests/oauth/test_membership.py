@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from flask import Flask
 
-from flask_sentry_mcp import clock
+from flask_sentry_mcp import SentryMCP, clock
 from flask_sentry_mcp.errors import MembershipUnknown, NoAccess
 from flask_sentry_mcp.oauth.membership import Memberships, Place
+from flask_sentry_mcp.testing import settings_for, sign_in, start_sandbox
 from tests.oauth.flow import MCP, Flow
 
 
@@ -123,6 +125,21 @@ def test_a_region_that_may_not_be_asked_leaves_the_question_open(flow: Flow) -> 
 
     with pytest.raises(MembershipUnknown):
         flow.context(token, "northwind")
+
+
+def test_a_server_of_ones_own_may_name_a_host_that_only_it_knows() -> None:
+    """Section 1.13: sign-in, check and tools all stay with the address that the operator gave."""
+    internal = {"slug": "northwind", "links": {"regionUrl": "http://sentry-internal:9000"}}
+    with start_sandbox(self_hosted=True) as own:
+        own.faults.add(path="users/me/regions/", status=200, body={"regions": [{"name": "x", "url": "http://x:9000"}]})
+        own.faults.add(path="organizations/", status=200, body=[internal])
+        app = Flask("app")
+        app.config.update(settings_for(own))
+        SentryMCP(app)
+
+        found = sign_in(app, own, organization="northwind").call("find_teams")
+
+    assert not found.is_error
 
 
 def test_one_persons_membership_is_not_anothers(flow: Flow) -> None:
