@@ -33,8 +33,8 @@ class Tool(Offer):
     """One action that a model may call. An unlisted tool can be called, but is not in ``tools/list``.
 
     One that ``runs_others`` changes nothing itself, so a read-only server has it: what it runs is guarded as ever. To
-    each caller it is described as no less safe than what that caller could have it run. ``needs`` is what a project must
-    have for the tool to be of use; a connection fixed to one that lacks it has no such tool.
+    each caller it is described as no less safe than what that caller could have it run. ``needs`` is what a project
+    must have for the tool to be of use; a connection fixed to one that lacks it has no such tool.
     """
 
     arguments: Arguments
