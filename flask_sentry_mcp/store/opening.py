@@ -129,9 +129,12 @@ def _on_sqlite(engine: Engine) -> Store:
     if engine.url.database in (None, "", ":memory:"):
         raise _mistake(f"{_IN_MEMORY}.")
     try:
-        return SQLiteStore(engine)
+        store = SQLiteStore(engine)
     except StoreUnavailable as error:
         raise _mistake(f"names a SQLite file that cannot be used: {error}.") from error
+    if stat.S_IMODE(Path(store.path).stat().st_mode) & 0o077:
+        log.warning("The store's file can be read by other users of this machine; its mode should be 0600.")
+    return store
 
 
 def _sqlite_engine(url: URL, instance_path: str | None) -> Engine:
@@ -153,8 +156,6 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise _mistake(f"names a SQLite file that cannot be used: {error.strerror}.") from error
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
-        log.warning("The store's file can be read by other users of this machine; its mode should be 0600.")
 
 
 def _postgresql_engine(url: URL) -> Engine:

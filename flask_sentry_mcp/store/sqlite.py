@@ -46,8 +46,10 @@ class SQLiteStore(SQLStore):
         self._writer = Pool(self._connect, sqlite3.Connection.close, limit=1)
         self._watcher = Pool(self._watch, lambda watcher: watcher[0].close(), limit=1)
         self._on(self._writer, self._prepare)
+        #: Where SQLite has the file, whatever the engine's URL says of it.
+        self.path = str(self._on(self._writer, _path))
         self._writer.close()  # a server that loads us and then forks has nothing open
-        self._shared = shared_number(f"{engine.url.database}-stamp")
+        self._shared = shared_number(self.path)
         self._seen, self._look_again_at = 0, -math.inf
 
     def stamp(self) -> int | None:
@@ -55,12 +57,12 @@ class SQLiteStore(SQLStore):
 
         That is for writes that were not ours, and for a writer that was killed between its commit and the number.
         """
-        if self._shared is None:
-            return self._on(self._watcher, _data_version)
-        if time.monotonic() >= self._look_again_at:
+        if self._shared is not None and time.monotonic() >= self._look_again_at:
+            self._shared.look()
             self._seen = self._on(self._watcher, _data_version)
             self._look_again_at = time.monotonic() + LOOK_S
-        return self._seen << 64 | self._shared.read()
+        number = self._shared.read() if self._shared is not None else None
+        return self._on(self._watcher, _data_version) if number is None else self._seen << 64 | number
 
     def publish(self, channel: str, body: bytes, *, ttl_s: float = 60.0) -> None:
         given = {"a_channel": channel, "a_value": body, "ends": now() + ttl_s}
@@ -97,8 +99,17 @@ class SQLiteStore(SQLStore):
         try:
             return self._on(self._writer, lambda connection: _run(connection, statement.sql, parameters))
         finally:  # also after a fault: it may have been written all the same
-            if self._shared is not None:
-                self._shared.change()
+            self._tell_others()
+
+    def _tell_others(self) -> None:
+        if self._shared is None:
+            return
+        if time.monotonic() >= self._look_again_at:
+            self._shared.look()
+        try:
+            self._shared.change()
+        except OSError as error:
+            raise StoreUnavailable(f"SQLite: other workers cannot be told of the write: {error}") from error
 
     def _on(self, pool: Pool[C], work: Callable[[C], R]) -> R:
         try:
@@ -140,6 +151,14 @@ class SQLiteStore(SQLStore):
 def _data_version(watcher: Watcher) -> int:
     connection, base = watcher
     return base + int(_run(connection, "PRAGMA data_version")[0][0])
+
+
+def _path(connection: sqlite3.Connection) -> str:
+    """The file of the main database, links resolved. Raises: sqlite3.OperationalError when it is in memory."""
+    path = str(_run(connection, "SELECT file FROM pragma_database_list WHERE name = 'main'")[0][0])
+    if not path:
+        raise sqlite3.OperationalError("a database in memory, which no two connections share")
+    return path
 
 
 def _run(connection: sqlite3.Connection, sql: str, parameters: Bound = ()) -> list[Any]:
