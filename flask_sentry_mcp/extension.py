@@ -122,7 +122,8 @@ class SentryMCP:
     def _state(self, app: Flask, settings: config.Settings) -> State:
         store = open_store(settings.store, instance_path=app.instance_path, engine=self._engine, redis=self._redis)
         counted_in = settings.limits_storage or (settings.store if settings.store.startswith("redis") else "memory://")
-        limits = Limits(counted_in, secret=settings.cookie_secret)
+        client = None if settings.limits_storage else self._redis
+        limits = Limits(counted_in, secret=settings.cookie_secret, redis=client)
         regions = Regions(settings.host, settings.region_domains, settings.insecure_http)
         release = version("flask-sentry-mcp")
         connections = SentryConnections(

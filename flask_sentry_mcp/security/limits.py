@@ -11,7 +11,7 @@ import ipaddress
 import logging
 import math
 import time
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -21,24 +21,29 @@ from limits.strategies import FixedWindowRateLimiter, RateLimiter
 from ..errors import TooManyRequests
 from .counters import SCHEME, Counters
 
+if TYPE_CHECKING:
+    from redis import Redis
+
 _RETRY_STORAGE_S = 5.0
+_PATIENCE_S = 1.0
 log = logging.getLogger(__name__)
 
 
 class Limits:
     """The counters of one application. *secret* keys the hash under which addresses are counted (RATE-1).
 
-    When the storage fails, the same limits are counted in this process until it is back (RATE-3).
+    They are kept where *storage_uri* says, or with the application's own *redis*. When the storage fails, or takes
+    longer than a second, the same limits are counted in this process until it is back (RATE-3).
     """
 
-    def __init__(self, storage_uri: str = "memory://", *, secret: str, storage_options: dict[str, Any] | None = None):
+    def __init__(self, storage_uri: str = "memory://", *, secret: str, redis: "Redis | None" = None):
         self._secret = secret.encode()
         self._windows = functools.lru_cache(maxsize=16_384)(_windows)
         limiter = Limiter(
             lambda: "",
             app=Flask("flask_sentry_mcp.limits"),
-            storage_uri=f"{SCHEME}://" if storage_uri == "memory://" else storage_uri,
-            storage_options=storage_options or {},
+            storage_uri=_engine_uri(storage_uri, redis),
+            storage_options=_options(storage_uri, redis),
             strategy="fixed-window",
         )
         self._engine: RateLimiter = limiter.limiter
@@ -56,19 +61,29 @@ class Limits:
 
     def _count(self, window: "Window") -> bool:
         """As the engine's fixed-window strategy counts, with the name of the window at hand."""
-        if not self._is_failed():
+        if self._may_ask():
             try:
-                return self._engine.storage.incr(window.name, window.length_s) <= window.most
+                count = self._engine.storage.incr(window.name, window.length_s)
             except Exception:  # each storage has errors of its own; all mean the same here
                 self._failed_at = time.monotonic()
                 log.warning("The storage of the rate limits failed; counting in memory.", exc_info=True)
+            else:
+                self._failed_at = None
+                return count <= window.most
         return self._fallback.storage.incr(window.name, window.length_s) <= window.most
 
-    def _is_failed(self) -> bool:
-        return self._failed_at is not None and time.monotonic() - self._failed_at <= _RETRY_STORAGE_S
+    def _may_ask(self) -> bool:
+        """Whether to ask the storage: always while it answers; after a failure one caller tries, every few seconds."""
+        if self._failed_at is None:
+            return True
+        time_now = time.monotonic()
+        if time_now - self._failed_at <= _RETRY_STORAGE_S:
+            return False
+        self._failed_at = time_now  # for the others: they count in memory until this one knows
+        return True
 
     def _wait_s(self, item: RateLimitItem, key: tuple[str, ...]) -> int:
-        engine = self._fallback if self._is_failed() else self._engine
+        engine = self._engine if self._failed_at is None else self._fallback
         try:
             reset_at = engine.get_window_stats(item, *key).reset_time
         except Exception:  # noqa: BLE001 - as above; the whole window is the safe answer
@@ -78,6 +93,21 @@ class Limits:
     def address_key(self, address: str) -> str:
         """What *address* is counted under: hashed, and an IPv6 address by its /64 network."""
         return hmac.new(self._secret, network_of(address).encode(), hashlib.sha256).hexdigest()[:24]
+
+
+def _engine_uri(storage_uri: str, redis: "Redis | None") -> str:
+    if redis is not None:
+        return "redis://"
+    return f"{SCHEME}://" if storage_uri == "memory://" else storage_uri
+
+
+def _options(storage_uri: str, redis: "Redis | None") -> dict[str, Any]:
+    """Without a time-out, a server that hangs would hold every request up."""
+    if redis is not None:
+        return {"connection_pool": redis.connection_pool}
+    if storage_uri.startswith(("redis", "valkey")):
+        return {"socket_timeout": _PATIENCE_S, "socket_connect_timeout": _PATIENCE_S}
+    return {}
 
 
 class Window(NamedTuple):

@@ -1,6 +1,8 @@
 """Limits: how often, per grant and per address (RATE-1, RATE-2, RATE-3)."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -64,11 +66,38 @@ def test_two_applications_count_apart(limits: Limits) -> None:
 
 def test_a_dead_storage_means_the_same_limits_in_memory() -> None:
     """RATE-3: never unlimited."""
-    limits = Limits("redis://127.0.0.1:1/0", secret="k" * 32, storage_options={"socket_connect_timeout": 0.2})
+    limits = Limits("redis://127.0.0.1:1/0", secret="k" * 32)
     limits.hit("1/minute", "grant", "g1")
 
     with pytest.raises(TooManyRequests):
         limits.hit("1/minute", "grant", "g1")
+
+
+def test_one_caller_finds_out_whether_a_storage_that_hangs_is_back(
+    limits: Limits, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RATE-3: the others go on counting in memory meanwhile."""
+    asked, answered, times = threading.Event(), threading.Event(), []
+
+    def hang(*_: object) -> int:
+        times.append(1)
+        asked.set()
+        answered.wait(10)
+        return 1
+
+    monkeypatch.setattr(limits._engine.storage, "incr", hang)
+    monkeypatch.setattr(limits, "_failed_at", time.monotonic() - 60)
+    with ThreadPoolExecutor(1) as pool:
+        probing = pool.submit(limits.hit, "9/minute", "grant", "g1")
+        asked.wait(10)
+        for _ in range(3):
+            limits.hit("9/minute", "grant", "g1")
+        others_waited = probing.done()
+        answered.set()
+
+    limits.hit("9/minute", "grant", "g1")
+    assert not others_waited
+    assert len(times) == 2
 
 
 @pytest.mark.parametrize(
