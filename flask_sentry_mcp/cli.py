@@ -210,31 +210,54 @@ def purge() -> None:
 
 
 @commands.command("rotate-keys")
-@click.option("--retire", "kid", help="End the grants that still need this key, so that it can be taken out now.")
+@click.option("--retire", "kid", help="End the grants that still need this key, so that it can be taken out.")
 def rotate_keys(kid: str | None) -> None:
-    """Show which vault keys are still needed; nobody is signed out by that.
+    """Show which vault keys are still needed, and how to change them; nobody is signed out by that.
 
-    To rotate, add a new key at the end of SENTRY_MCP_VAULT_KEYS and restart. Each sign-in moves to it when its client
-    refreshes, for only a client's own token can open what the old key helped to seal. When a key is needed by no grant
-    any more, take it out.
+    No command can move a sign-in to another key: only its client's own token opens what the old key helped to seal.
     """
     provider = _state().provider
+    count = provider.store.count(GRANT)
     if kid is not None:
-        try:
-            ended = administration.retire_key(provider, kid)
-        except ValueError as error:
-            raise click.ClickException(str(error)) from None
+        with click.progressbar(length=count, label="Ending what needs the key") as bar:
+            try:
+                ended = administration.retire_key(provider, kid, seen=lambda: bar.update(1))
+            except ValueError as error:
+                raise click.ClickException(str(error)) from None
         click.echo(f"{_counted(ended, 'grant')} ended.")
-    with click.progressbar(length=provider.store.count(GRANT), label="Looking at the grants") as bar:
+    with click.progressbar(length=count, label="Looking at the grants") as bar:
         uses = administration.key_use(provider, seen=lambda: bar.update(1))
     for use in uses:
-        if use.is_newest:
-            advice = "newest: seals what comes"
-        elif not use.is_configured:
-            advice = "NOT CONFIGURED: these sign-ins cannot be opened; put it back or retire it"
-        else:
-            advice = "can be taken out" if use.grants == 0 else "still needed"
-        click.echo(f"{use.kid:32} {_counted(use.grants, 'grant'):12} {advice}")
+        click.echo(f"{use.kid:32} {_counted(use.grants, 'grant'):12} {_advice(use)}")
+    click.echo(f"\n{ROTATION}\n{_stage(uses)}")
+
+
+ROTATION = """To change the key and sign nobody out:
+  1. Put the new key before the one that seals, and restart every worker: then all can open what it will seal.
+  2. Move it to the end, and restart every worker: now it seals what comes.
+  3. Sign-ins move to it as their clients refresh. When nothing needs the old key, take it out."""
+
+
+def _advice(use: administration.KeyUse) -> str:
+    if use.is_newest:
+        return "newest: seals what comes"
+    if not use.is_configured:
+        return "NOT CONFIGURED: these sign-ins cannot be opened; put it back or retire it"
+    if use.grants:
+        return "still needed"
+    if use.tokens_end_at is not None:
+        return f"needed by tokens that end by {datetime.fromtimestamp(use.tokens_end_at, UTC):%Y-%m-%d %H:%M} UTC"
+    return "needed by nothing"
+
+
+def _stage(uses: Sequence[administration.KeyUse]) -> str:
+    """Where on this way the settings of this process are."""
+    others = [use for use in uses if use.is_configured and not use.is_newest]
+    if not others:
+        return "Here there is one key: before step 1."
+    if any(use.grants or use.tokens_end_at is not None for use in others):
+        return "Here step 2 is done: an old key is still needed."
+    return "Here a key is needed by nothing: if it is the new one, step 2 is next; if it is the old one, take it out."
 
 
 def _day(at: float) -> str:

@@ -95,9 +95,16 @@ class SealBroken(Unauthenticated):
     """What is sealed in the store does not open with this token and our keys (STO-4): the credential is invalid."""
 
     public = "This sign-in can no longer be used. Please authorize again."
+    event = "integrity_failure"  # by which those who keep watch are told
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail, error="invalid_token")
+
+
+class VaultKeyUnknown(SealBroken):
+    """It was sealed with a key that this worker does not have: taken out too early, or not here yet (STO-5)."""
+
+    event = "vault_key_unknown"
 
 
 class InsufficientScope(SentryMCPError):

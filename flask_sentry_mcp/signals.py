@@ -12,7 +12,7 @@ The sender is the Flask application. Keyword arguments by signal:
                      ``upstream_invalid``, ``too_many``, ``admin``)
 ``suspicious``       ``event`` (``binding_failure``, ``state_replay``, ``code_replay``, ``refresh_reuse``,
                      ``foreign_revocation``, ``document_refused``, ``integrity_failure``,
-                     ``registration_quota``), ``client_id``, ``grant_id`` (either may be ``""``)
+                     ``vault_key_unknown``, ``registration_quota``), ``client_id``, ``grant_id`` (either may be ``""``)
 ================== ======================================================================================
 """
 

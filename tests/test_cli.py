@@ -218,13 +218,20 @@ def test_rotate_keys_signs_nobody_out_and_says_which_key_can_go(sandbox: Sandbox
     after.config.update(settings | {"SENTRY_MCP_VAULT_KEYS": [old, new]})
     SentryMCP(after)
 
+    alone = run(before, "rotate-keys")
     needed = run(after, "rotate-keys")
     still_in = mcp.call("whoami").is_error
     mcp.refresh()
-    free = run(after, "rotate-keys")
+    nearly = run(after, "rotate-keys")
+    with clock.shifted(3_601):
+        free = run(after, "rotate-keys")
 
+    assert alone.endswith("Here there is one key: before step 1.\n")
     assert needed.startswith("Looking at the grants")
     assert re.search(r"^old +1 grant +still needed$", needed, re.MULTILINE)
+    assert "Here step 2 is done" in needed
     assert still_in is False
-    assert re.search(r"^old +0 grants +can be taken out$", free, re.MULTILINE)
+    assert re.search(r"^old +0 grants +needed by tokens that end by [\d-]+ \d\d:\d\d UTC$", nearly, re.MULTILINE)
+    assert re.search(r"^old +0 grants +needed by nothing$", free, re.MULTILINE)
+    assert "if it is the old one, take it out" in free
     assert re.search(r"^new +1 grant +newest", free, re.MULTILINE)

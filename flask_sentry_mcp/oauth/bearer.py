@@ -275,9 +275,9 @@ def _data_key(provider: Provider, admission: Admission, text: str) -> bytes:
     """The grant's data key, which the presented token unwraps. Raises: SealBroken, and tells those who keep watch."""
     try:
         return provider.vault.unwrap(ACCESS, admission.grant.id, text, unpack(admission.access.wrapped_key))
-    except SealBroken:
+    except SealBroken as error:
         grant = admission.grant
-        suspect(provider, "integrity_failure", client_id=grant.client.client_id, grant_id=grant.id)
+        suspect(provider, error.event, client_id=grant.client.client_id, grant_id=grant.id)
         raise
 
 

@@ -121,7 +121,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is not
             wrapped = unpack(view.code.wrapped_key)
             data_key = self.provider.vault.unwrap(CODE, held.grant.id, view.text, wrapped)
         except SealBroken as error:
-            suspect(self.provider, "integrity_failure", client_id=view.code.client_id, grant_id=held.grant.id)
+            suspect(self.provider, error.event, client_id=view.code.client_id, grant_id=held.grant.id)
             raise OAuthError("invalid_grant", error.public, str(error)) from error
         issue = Issue(
             access_token=token["access_token"],

@@ -148,7 +148,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib is not t
             tip = tip_of(self.provider, grant, presented)
             data_key = self.provider.vault.unwrap(REFRESH, grant.id, tip, unpack(grant.refresh_key))
         except SealBroken as error:
-            suspect(self.provider, "integrity_failure", **ids)
+            suspect(self.provider, error.event, **ids)
             raise OAuthError("invalid_grant", error.public, str(error)) from error
         if may_renew and self._keep_upstream(presented.held, data_key):
             return self._decide(self._present(presented.text), may_renew=False)

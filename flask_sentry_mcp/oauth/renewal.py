@@ -63,10 +63,11 @@ class GrantToken:
         return renewed(self.provider, self.grant.id, self.open_key(), rejected=held.grant.upstream.version).access_token
 
     def _opened(self, grant: Grant) -> Secrets:
+        data_key = self.open_key()  # tells by itself when it cannot
         try:
-            return open_sealed(self.open_key(), grant)
-        except SealBroken:
-            suspect(self.provider, "integrity_failure", client_id=grant.client.client_id, grant_id=grant.id)
+            return open_sealed(data_key, grant)
+        except SealBroken as error:
+            suspect(self.provider, error.event, client_id=grant.client.client_id, grant_id=grant.id)
             raise
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ..errors import SealBroken
+from ..errors import SealBroken, VaultKeyUnknown
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -83,7 +83,7 @@ class Vault:
     def _derive(self, kid: str, token: str, salt: bytes | None, info: bytes) -> bytes:
         secret = self._keys.get(kid)
         if secret is None:
-            raise SealBroken(f"no key {kid!r} is configured")
+            raise VaultKeyUnknown(f"no key {kid!r} is configured")
         return HKDF(SHA256(), KEY_BYTES, salt, info).derive(token.encode() + secret)
 
 

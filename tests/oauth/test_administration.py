@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flask_sentry_mcp import clock
-from flask_sentry_mcp.errors import Unauthenticated
+from flask_sentry_mcp.errors import Unauthenticated, VaultKeyUnknown
 from flask_sentry_mcp.oauth import administration
 from flask_sentry_mcp.oauth.grants import GRANT, end
 from flask_sentry_mcp.sandbox import Sandbox
@@ -161,6 +161,60 @@ def test_a_key_is_rotated_step_by_step(sandbox: Sandbox, url: str) -> None:
         assert third.context(active["access_token"]).token.current()
         assert error_of(third.refresh(idle["refresh_token"])) == (400, "invalid_grant")
         assert third.events == []
+
+
+@pytest.mark.parametrize("rings", [([OLD], [NEW, OLD]), ([NEW, OLD], [OLD, NEW])], ids=["before the old", "at the end"])
+def test_workers_before_and_after_each_restart_serve_the_same_people(
+    sandbox: Sandbox, url: str, rings: tuple[list[tuple[str, bytes]], ...]
+) -> None:
+    """STO-5: first a key that is accepted and seals nothing, then one that seals: a rolling restart at each step."""
+    with deployed(sandbox, url, *rings[0]) as early, deployed(sandbox, url, *rings[1], before=early) as late:
+        for here, there in ((early, late), (late, early)):
+            tokens = here.sign_in()
+            assert there.context(tokens["access_token"]).token.current()
+            tokens = json_of(there.refresh(tokens["refresh_token"]))
+            assert here.context(tokens["access_token"]).token.current()
+            assert here.refresh(tokens["refresh_token"]).status_code == 200
+
+        assert (early.events, late.events) == ([], [])
+
+
+def test_a_key_that_seals_before_all_workers_have_it_is_told_by_its_name(sandbox: Sandbox, url: str) -> None:
+    """STO-4, STO-5: it is no broken seal, and who keeps watch can tell."""
+    with deployed(sandbox, url, OLD) as early, deployed(sandbox, url, OLD, NEW, before=early) as late:
+        tokens = late.sign_in()
+
+        with pytest.raises(VaultKeyUnknown):
+            early.context(tokens["access_token"]).token.current()
+        assert error_of(early.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+
+        assert early.events == [("suspicious", "vault_key_unknown")] * 2
+
+
+def test_access_tokens_need_the_old_key_until_they_end(sandbox: Sandbox, url: str) -> None:
+    """STO-5: or a client that has just refreshed would be refused with a token that is still good."""
+    with deployed(sandbox, url, OLD) as first:
+        tokens = first.sign_in()
+
+    with deployed(sandbox, url, OLD, NEW, before=first) as second:
+        second.refresh(tokens["refresh_token"])
+        (old, _) = administration.key_use(second.provider)
+        (entry, *_) = second.grant(tokens["refresh_token"]).access
+        with clock.shifted(3_601):
+            (later, _) = administration.key_use(second.provider)
+
+    assert (old.grants, old.tokens_end_at) == (0, entry.expires_at)
+    assert (later.grants, later.tokens_end_at) == (0, None)
+
+
+def test_a_key_that_is_nowhere_cannot_be_retired(sandbox: Sandbox, url: str) -> None:
+    """A slip of the pen must not look like a job done."""
+    with deployed(sandbox, url, OLD) as flow:
+        token = flow.sign_in()["access_token"]
+        with pytest.raises(ValueError, match="no key by that name"):
+            administration.retire_key(flow.provider, "tpyo")
+
+        assert flow.context(token)
 
 
 def test_a_code_on_its_way_counts_too(sandbox: Sandbox, url: str) -> None:

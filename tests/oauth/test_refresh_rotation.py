@@ -347,7 +347,7 @@ def test_a_broken_seal_is_an_invalid_token(flow: Flow) -> None:
     """STO-4: an integrity event, never a 500 and never clear text."""
     token = flow.sign_in()["refresh_token"]
     held = flow.held(token)
-    assert swap(flow.provider, held, replace(held.grant, refresh_key="unknown-kid:AAAA"))
+    assert swap(flow.provider, held, replace(held.grant, refresh_key="test:AAAA"))
 
     assert error_of(flow.refresh(token)) == INVALID_GRANT
     assert flow.events == [("suspicious", "integrity_failure")]
