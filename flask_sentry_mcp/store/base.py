@@ -91,7 +91,10 @@ class Store(ABC):
 
     @abstractmethod
     def purge(self, limit: int = STEP) -> int:
-        """Remove at most *limit* records whose time is over; returns how many. Call until it returns 0."""
+        """Remove at most *limit* records and messages whose time is over; returns how many. Call until it returns 0.
+
+        What a backend drops by itself (Redis: messages) is not counted.
+        """
 
     @abstractmethod
     def stamp(self) -> int | None:

@@ -61,8 +61,7 @@ class SQLStore(Store):
         return int(self._read(self._sql.count, {"a_kind": kind, "now": now()})[0][0])
 
     def purge(self, limit: int = STEP) -> int:
-        self._write(self._sql.forget_messages, {"now": now(), "at_most": limit})
-        removed = 0
+        removed = len(self._write(self._sql.forget_messages, {"now": now(), "at_most": limit}))
         for (kind,) in self._read(self._sql.kinds, {}):
             given = {"a_kind": kind, "now": now(), "at_most": limit - removed}
             removed += len(self._write(self._sql.purge, given)) if removed < limit else 0

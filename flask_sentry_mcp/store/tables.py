@@ -150,7 +150,8 @@ class Statements:
         self.count = compiled(select(func.count()).select_from(records).where(row.kind == _kind, alive))
         self.kinds = compiled(_every_kind())
         chosen = select(ended.cte("ended").c.id)  # on its own, or PostgreSQL may run it, and its limit, again per row
-        self.purge = compiled(delete(records).where(row.kind == _kind, over, row.id.in_(chosen)).returning(row.version))
+        # By id alone: with the time here as well, SQLite goes through all that are over, at every step.
+        self.purge = compiled(delete(records).where(row.kind == _kind, row.id.in_(chosen)).returning(row.version))
         self._add_messages(compiled)
 
     def _add_messages(self, compiled: Callable[[ClauseElement], Statement]) -> None:
@@ -162,4 +163,5 @@ class Statements:
             .where(row.channel == _channel, row.sequence > _after, row.expires_at > _now)
             .order_by(row.sequence)
         )
-        self.forget_messages = compiled(delete(messages).where(row.sequence.in_(select(ended.cte("ended").c.sequence))))
+        chosen = select(ended.cte("ended").c.sequence)
+        self.forget_messages = compiled(delete(messages).where(row.sequence.in_(chosen)).returning(row.sequence))

@@ -1,9 +1,11 @@
 """What an operator does: look at sign-ins, end them, purge, retire a key (GRANT-2)."""
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -112,6 +114,20 @@ def test_purge_leaves_what_is_alive(flow: Flow) -> None:
 
     assert flow.context(tokens["access_token"])
     assert flow.refresh(tokens["refresh_token"]).status_code == 200
+
+
+def test_purge_leaves_the_store_to_others_for_half_of_the_time(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In small steps, and after each a rest for as long as it took (here: a second)."""
+    seconds, rests = itertools.count(), []
+    slow = SimpleNamespace(monotonic=lambda: next(seconds), sleep=rests.append)
+    monkeypatch.setattr(administration, "time", slow)
+    for number in range(250):
+        flow.provider.store.put("form", str(number), b"over", ttl_s=0)
+
+    ended, removed = administration.purge(flow.provider)
+
+    assert (ended, removed) == (0, 250)
+    assert rests == [1, 1, 1, 1]
 
 
 def test_the_reason_of_an_end_goes_thirty_days_after_the_longest_life(flow: Flow) -> None:

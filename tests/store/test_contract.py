@@ -245,6 +245,19 @@ class TestTime:
             assert store.purge() == 0
             assert _ids(store) == ["g1"]
 
+    @pytest.mark.parametrize("backend", ["memory", "sqlite", "postgresql"])
+    def test_purge_until_nothing_is_left_removes_messages_too(self, store: Store) -> None:
+        """Redis drops its messages by itself."""
+        rooms = [f"room {n}" for n in range(7)]
+        for room in rooms:
+            store.publish(room, b"x", ttl_s=60)
+
+        with shifted(61):
+            while store.purge(limit=3):
+                pass
+
+        assert [store.wait(room, 0, timeout_s=0) for room in rooms] == [[]] * 7  # the clock is set back: not even then
+
 
 class TestFinding:
     def test_by_kind_in_the_order_of_the_ids(self, store: Store) -> None:

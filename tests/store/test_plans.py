@@ -69,3 +69,14 @@ def test_no_statement_looks_at_every_record(name: str, backend: str, explain: Ex
     assert "Seq Scan" not in plan
     assert "SCAN sentry_mcp_records" not in plan
     assert any(index in plan for index in INDEXES[name])
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_one_step_of_purge_looks_at_no_more_than_it_removes(backend: str, explain: Explain) -> None:
+    """What is over is found by its end, a few at a time, and each of these by its key."""
+    statements = Statements(create_engine("sqlite://" if backend == "sqlite" else "postgresql+psycopg://").dialect)
+
+    plan = explain(statements.purge)
+
+    assert plan.count("sentry_mcp_records_ends") == 1
+    assert sum(plan.count(f"{index} ") + plan.count(f'{index}\\"') + plan.count(f'{index}"') for index in KEY) == 1
