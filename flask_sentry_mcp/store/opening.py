@@ -45,7 +45,7 @@ def open_store(
     Raises: ConfigurationError.
     """
     if engine is not None:
-        return _on_engine(engine, ours=False)
+        return _on_engine(engine)
     if redis is not None:
         return _on_redis(redis, ours=False)
     try:
@@ -58,8 +58,8 @@ def open_store(
     if scheme in _REDIS:
         return _on_redis(_redis_client(url), ours=True)
     if scheme in _SQLITE:
-        return _on_engine(_sqlite_engine(make_url(url), instance_path), ours=True)
-    return _on_engine(_postgresql_engine(make_url(url)), ours=True)
+        return _on_engine(_sqlite_engine(make_url(url), instance_path))
+    return _on_engine(_postgresql_engine(make_url(url)))
 
 
 def check_address(url: str) -> None:
@@ -113,13 +113,13 @@ def _server_words(argv: Sequence[str]) -> Sequence[str]:
 # -- SQL --------------------------------------------------------------------------------------------------------------
 
 
-def _on_engine(engine: Engine, *, ours: bool) -> Store:
+def _on_engine(engine: Engine) -> Store:
     if engine.dialect.name == "sqlite":
         return _on_sqlite(engine)
     if engine.dialect.name == "postgresql" and engine.dialect.driver == "psycopg":
         from .postgresql import PostgreSQLStore
 
-        return PostgreSQLStore(engine, ours=ours)
+        return PostgreSQLStore(engine)
     raise _mistake(f"is an engine for {engine.dialect.name}+{engine.dialect.driver}; use sqlite or postgresql+psycopg.")
 
 

@@ -7,6 +7,7 @@ records, so no writer has to count changes anywhere, and a revocation that was a
 
 import logging
 import select
+import threading
 import time
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar, cast
@@ -21,42 +22,55 @@ from . import schema
 from .base import Message
 from .listening import CHANNEL, Listener
 from .pool import PATIENCE_S, Pool
-from .sql import MESSAGES, SQLStore
+from .sql import MESSAGES, SQLStore, connection_from
 from .tables import Statement, Statements, schema_version
 
+CONNECTIONS = 16  # of one process, besides the one that listens
 SCHEMA_LOCK = 0x53454E545259  # any numbers that nobody else takes
 MIGRATION_S = 600.0
 PUBLISH_LOCK = 0x4D4350
 # Besides the snapshot, whose it is: after a failover the new server might come to the same numbers.
 SNAPSHOT = "SELECT concat_ws(' ', pg_current_snapshot(), pg_postmaster_start_time(), inet_server_addr())"
 
+
 R = TypeVar("R")
 Connection = psycopg.Connection[Any]
 log = logging.getLogger(__name__)
 
 
-class PatientConnection(Connection):
-    """Gives up on a server that does not answer for a few seconds, where libpq would wait for ever."""
+class Patience:
+    """A connection's own way to *wait*, which gives up on a server that does not answer for some *seconds*.
 
-    patience_s: float | None = None  # None: as everyone
+    libpq would wait for ever.
+    """
 
-    def wait(self, gen: Generator[Any, Any, R], *args: Any, **kwargs: Any) -> R:
-        return super().wait(_not_longer(gen, self.patience_s or PATIENCE_S), *args, **kwargs)
+    def __init__(self, wait: Callable[..., Any]) -> None:
+        self._wait = wait
+        self.seconds = PATIENCE_S
+
+    def __call__(self, steps: Generator[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
+        return self._wait(_not_longer(steps, self.seconds), *args, **kwargs)
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Patience":
+        """That of *connection*, which has one from then on."""
+        if not isinstance(connection.wait, cls):
+            connection.wait = cls(connection.wait)  # type: ignore[method-assign]
+        return cast(Patience, connection.wait)
 
 
 class PostgreSQLStore(SQLStore):
-    """Takes its connections from *engine* and keeps them for itself. *ours*: nobody else uses that engine.
+    """Makes its connections as *engine* does, and keeps them for itself.
 
     The server need not be up yet: the schema is looked after with the first connection.
     """
 
-    def __init__(self, engine: Engine, *, ours: bool) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__(Statements(engine.dialect))
         self._engine = engine
         self._has_schema = False
-        if ours:
-            event.listen(engine, "do_connect", _connect_patiently)
-        self._pool: Pool[Connection] = Pool(self._connect, Connection.close, is_fit=_is_quiet)
+        event.listen(engine, "do_connect", _connect_patiently)
+        self._pool: Pool[Connection] = Pool(self._connect, Connection.close, is_fit=_is_quiet, limit=CONNECTIONS)
         self._listener = Listener(lambda: self._or_unavailable(self._connect))
         try:
             self.stamp()
@@ -119,14 +133,22 @@ class PostgreSQLStore(SQLStore):
             raise StoreUnavailable(f"PostgreSQL: {error}") from error
 
     def _connect(self) -> Connection:
-        """A connection of the engine's making that is ours from now on, in autocommit."""
-        borrowed = self._engine.raw_connection()
-        borrowed.detach()
-        connection = cast(Connection, borrowed.dbapi_connection)
+        """A connection of the engine's making that is ours from now on, in autocommit.
+
+        Each statement sees what was committed before it, whatever the default of the database or the engine: a swap
+        that another overtook finds nothing, where a stricter level would be an error.
+        """
+        _here.is_ours = True
         try:
+            connection = cast(Connection, connection_from(self._engine))
+        finally:
+            _here.is_ours = False
+        try:
+            Patience.of(connection)
             connection.rollback()
-            connection.autocommit = True
+            connection.autocommit, connection.isolation_level = True, None
             connection.execute(f"SET statement_timeout = {int(PATIENCE_S * 1000)}")
+            connection.execute("SET default_transaction_isolation = 'read committed'")
             if not self._has_schema:
                 self._look_after_schema(connection)
                 self._has_schema = True
@@ -146,16 +168,20 @@ class PostgreSQLStore(SQLStore):
         with connection.transaction():
             execute(f"SELECT pg_advisory_xact_lock({SCHEMA_LOCK})")
             execute("SET LOCAL statement_timeout = 0")  # a large table may take its time
-            if isinstance(connection, PatientConnection):
-                connection.patience_s = MIGRATION_S
+            Patience.of(connection).seconds = MIGRATION_S
             schema.migrate(execute, self._engine.dialect)
-        if isinstance(connection, PatientConnection):
-            connection.patience_s = None
+        Patience.of(connection).seconds = PATIENCE_S
 
 
-def _connect_patiently(_dialect: Any, _record: Any, args: Any, parameters: dict[str, Any]) -> Connection:
-    parameters.setdefault("connect_timeout", int(PATIENCE_S))
-    return PatientConnection.connect(*args, **parameters)
+_here = threading.local()  # whether the connection that this thread makes is for us, or for the application
+
+
+def _connect_patiently(dialect: Any, _record: Any, args: Any, parameters: dict[str, Any]) -> Connection | None:
+    if not getattr(_here, "is_ours", False):
+        return None
+    connection = cast(Connection, dialect.connect(*args, **{"connect_timeout": int(PATIENCE_S), **parameters}))
+    Patience.of(connection)
+    return connection
 
 
 def _is_quiet(connection: Connection) -> bool:

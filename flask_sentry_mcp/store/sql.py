@@ -4,6 +4,8 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
+from sqlalchemy import Engine
+
 from ..clock import now
 from .base import STEP, Record, Store, is_storable, must_be_storable
 from .tables import Statement, Statements
@@ -66,6 +68,13 @@ class SQLStore(Store):
             given = {"a_kind": kind, "now": now(), "at_most": limit - removed}
             removed += len(self._write(self._sql.purge, given)) if removed < limit else 0
         return removed
+
+
+def connection_from(engine: Engine) -> Any:
+    """A connection of the driver's, new and as *engine* makes them. It is ours, and waits for no place in a pool."""
+    borrowed = engine.pool.recreate().connect()
+    borrowed.detach()
+    return borrowed.dbapi_connection
 
 
 def _written(kind: str, id: str, value: bytes, ttl_s: float, owner: str) -> dict[str, Any]:

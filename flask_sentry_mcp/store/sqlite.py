@@ -22,9 +22,10 @@ from . import schema
 from .base import Message
 from .pool import PATIENCE_S, Pool
 from .shared import shared_number
-from .sql import MESSAGES, SQLStore
+from .sql import MESSAGES, SQLStore, connection_from
 from .tables import Statement, Statements
 
+PREPARING_S = 60.0  # what another worker may need for the schema
 POLL_S = 0.03
 LOOK_S = 1.0
 PAUSE_S = (0.0002, 0.003)
@@ -119,9 +120,7 @@ class SQLiteStore(SQLStore):
 
     def _connect(self) -> sqlite3.Connection:
         """A connection of the engine's making that is ours from now on, in autocommit."""
-        borrowed = self._engine.raw_connection()
-        borrowed.detach()
-        connection = cast(sqlite3.Connection, borrowed.dbapi_connection)
+        connection = cast(sqlite3.Connection, connection_from(self._engine))
         connection.isolation_level = None
         connection.row_factory = None
         try:
@@ -138,9 +137,9 @@ class SQLiteStore(SQLStore):
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Write-ahead logging and the schema, whoever else is at it."""
-        _run(connection, "PRAGMA journal_mode = WAL")
-        tables = _run(connection, "SELECT 1 FROM sqlite_master WHERE name = 'sentry_mcp_schema'")
-        execute: schema.Execute = lambda sql: _run(connection, sql)  # noqa: E731
+        execute: schema.Execute = lambda sql: _run(connection, sql, patience_s=PREPARING_S)  # noqa: E731
+        execute("PRAGMA journal_mode = WAL")
+        tables = execute("SELECT 1 FROM sqlite_master WHERE name = 'sentry_mcp_schema'")
         if tables and schema.is_current(schema.version(execute)):
             return
         execute("BEGIN IMMEDIATE")
@@ -161,7 +160,9 @@ def _path(connection: sqlite3.Connection) -> str:
     return path
 
 
-def _run(connection: sqlite3.Connection, sql: str, parameters: Bound = ()) -> list[Any]:
+def _run(
+    connection: sqlite3.Connection, sql: str, parameters: Bound = (), *, patience_s: float | None = None
+) -> list[Any]:
     """The rows of one statement. While others hold the file, it asks again and again until its patience ends.
 
     SQLite's own way to wait sleeps for longer each time, up to 0.1 s. Among many writers that starves the one who has
@@ -174,7 +175,7 @@ def _run(connection: sqlite3.Connection, sql: str, parameters: Bound = ()) -> li
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF not in HELD:
                 raise
-            deadline = deadline or time.monotonic() + PATIENCE_S
+            deadline = deadline or time.monotonic() + (patience_s or PATIENCE_S)
             if time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(*PAUSE_S))  # noqa: S311 - spreads the writers, guards nothing

@@ -70,6 +70,15 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def running(server: Server | None) -> Iterator[Server]:
+    """The server, which a test may stop: afterwards it runs again."""
+    assert server is not None
+    yield server
+    server.thaw()
+    server.start_if_down()
+
+
+@pytest.fixture
 def store(url: str) -> Iterator[Store]:
     store = open_store(url)
     yield store

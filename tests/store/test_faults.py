@@ -38,15 +38,6 @@ WRITES = ("put", "take", "swap", "create", "delete")
 pytestmark = pytest.mark.parametrize("backend", ["postgresql", "redis"])
 
 
-@pytest.fixture
-def running(server: Server | None) -> Iterator[Server]:
-    """The server, which a test may stop: afterwards it runs again."""
-    assert server is not None
-    yield server
-    server.thaw()
-    server.start_if_down()
-
-
 class TestStopped:
     def test_every_operation_says_so_at_once_and_all_recover(self, running: Server, store: Store) -> None:
         store.put("grant", "g1", b"x", ttl_s=LONG)

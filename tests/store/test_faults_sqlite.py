@@ -59,6 +59,22 @@ def test_but_not_for_ever_and_readers_go_on(impatient: None, store: Store, other
     assert store.count("grant") == 2
 
 
+def test_a_worker_waits_longer_for_one_that_makes_the_schema(impatient: None, tmp_path: Path) -> None:
+    """A slow disk, or a large table that a new release changes, keeps no other worker from starting."""
+    other = sqlite3.connect(tmp_path / "store.sqlite", isolation_level=None, check_same_thread=False)
+    other.execute("PRAGMA journal_mode = WAL")
+    other.execute("BEGIN IMMEDIATE")
+    timer = threading.Timer(1.5, other.execute, ["COMMIT"])
+    timer.start()
+
+    store = open_store("sqlite:///store.sqlite", instance_path=str(tmp_path))
+
+    assert store.count("grant") == 0
+    store.close()
+    timer.join()
+    other.close()
+
+
 def test_a_full_disk_refuses_writes_and_keeps_what_it_has(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/store.sqlite")
     pages = "PRAGMA max_page_count = 30"

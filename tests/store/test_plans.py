@@ -79,4 +79,4 @@ def test_one_step_of_purge_looks_at_no_more_than_it_removes(backend: str, explai
     plan = explain(statements.purge)
 
     assert plan.count("sentry_mcp_records_ends") == 1
-    assert sum(plan.count(f"{index} ") + plan.count(f'{index}\\"') + plan.count(f'{index}"') for index in KEY) == 1
+    assert sum(plan.count(index) for index in KEY) == 1
