@@ -133,7 +133,7 @@ def remove_client(client_id: str) -> None:
     ended = administration.delete_client(_state().provider, client_id)
     if ended is None:
         raise click.ClickException("There is no client by that id.")
-    click.echo(f"Removed; {_counted(ended, 'grant')} ended.")
+    click.echo(f"Removed; {doctor.counted(ended, 'grant')} ended.")
 
 
 @commands.group("grants", invoke_without_command=True)
@@ -171,7 +171,7 @@ def end_grants(grant_id: str | None, client_id: str | None, user_id: str | None)
         ended = administration.end_grants(provider, client_id=client_id, user_id=user_id)
     else:
         raise click.UsageError("Name one grant, or a client or a user.")
-    click.echo(f"{_counted(ended, 'grant')} ended.")
+    click.echo(f"{doctor.counted(ended, 'grant')} ended.")
 
 
 @commands.command("stdio")
@@ -206,7 +206,7 @@ def serve_stdio() -> None:
 def purge() -> None:
     """End what has run out and remove what is over. Serving goes on meanwhile; a daily run is enough."""
     ended, removed = administration.purge(_state().provider)
-    click.echo(f"{_counted(ended, 'grant')} ended, {_counted(removed, 'record')} removed.")
+    click.echo(f"{doctor.counted(ended, 'grant')} ended, {doctor.counted(removed, 'record')} removed.")
 
 
 @commands.command("rotate-keys")
@@ -224,11 +224,11 @@ def rotate_keys(kid: str | None) -> None:
                 ended = administration.retire_key(provider, kid, seen=lambda: bar.update(1))
             except ValueError as error:
                 raise click.ClickException(str(error)) from None
-        click.echo(f"{_counted(ended, 'grant')} ended.")
+        click.echo(f"{doctor.counted(ended, 'grant')} ended.")
     with click.progressbar(length=count, label="Looking at the grants") as bar:
         uses = administration.key_use(provider, seen=lambda: bar.update(1))
     for use in uses:
-        click.echo(f"{use.kid:32} {_counted(use.grants, 'grant'):12} {_advice(use)}")
+        click.echo(f"{use.kid:32} {doctor.counted(use.grants, 'grant'):12} {_advice(use)}")
     click.echo(f"\n{ROTATION}\n{_stage(uses)}")
 
 
@@ -262,7 +262,3 @@ def _stage(uses: Sequence[administration.KeyUse]) -> str:
 
 def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -18,7 +18,10 @@ from .security.addresses import is_loopback
 from .sentry.connections import Answer, SentryConnections
 from .store.base import Store
 
-KINDS = ("client", "registration", "transaction", "code", "grant")
+KINDS = (
+    *("client", "registration", "transaction", "form", "code", "grant", "token"),
+    *("mcp-session", "mcp-listener", "mcp-task", "mcp-worker"),
+)
 CLOCK_TOLERANCE_S = 30.0
 TIMEOUT_S = 10.0
 
@@ -35,7 +38,7 @@ class Finding:
 def examine(settings: Settings, store: Store, connections: SentryConnections) -> Iterator[Finding]:
     """All findings, in the order in which they matter."""
     yield from _settings(settings)
-    yield from _store(settings, store)
+    yield from _store(store)
     yield from _sentry(settings, connections)
 
 
@@ -62,26 +65,28 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _store(settings: Settings, store: Store) -> Iterator[Finding]:
-    if settings.store.startswith("memory"):
-        yield Finding(
-            "note",
-            "The store is in memory: every sign-in ends with this process, and workers do not share it.",
-            "Set SENTRY_MCP_STORE to a file, PostgreSQL or Redis.",
-        )
+def _store(store: Store) -> Iterator[Finding]:
     probe = secrets.token_hex(16)
     try:
         store.put("doctor", probe, b"probe", ttl_s=60)
         taken = store.take("doctor", probe)
         counts = {kind: store.count(kind) for kind in KINDS}
+        over = sum(store.count(kind, is_over=True) for kind in KINDS)
     except SentryMCPError as error:
         yield Finding("fault", f"The store does not work: {error.public}", "Check SENTRY_MCP_STORE and its server.")
         return
     if taken is None or taken.value != b"probe":
         yield Finding("fault", "The store does not give back what was put into it.", "Check what else writes to it.")
         return
-    told = ", ".join(f"{count} {kind}s" for kind, count in counts.items())
-    yield Finding("ok", f"The store reads and writes. It holds {told}.")
+    told = ", ".join(counted(count, kind) for kind, count in counts.items())
+    yield Finding("ok", f"The store reads and writes. It holds {told}, and {counted(over, 'record')} to purge.")
+    for remark in store.remarks():
+        yield Finding("note", remark.sentence, remark.advice)
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 grant``, ``2 grants``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _sentry(settings: Settings, connections: SentryConnections) -> Iterator[Finding]:

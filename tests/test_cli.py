@@ -74,6 +74,8 @@ def test_doctor_finds_nothing_wrong_with_a_sound_installation(app: Flask) -> Non
     assert shown.exit_code == 0, shown.output
     assert "fault" not in shown.output
     assert "The store reads and writes." in shown.output
+    assert "0 grants, " in shown.output
+    assert "0 records to purge." in shown.output
     assert "Sentry knows the OAuth application and its secret." in shown.output
 
 

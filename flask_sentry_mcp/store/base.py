@@ -30,6 +30,14 @@ class Message:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something about how a store is set up that its operator should know, and what to do about it."""
+
+    sentence: str
+    advice: str
+
+
 def is_storable(id: str) -> bool:
     """Whether *id* can name a record on every backend: printable, not empty, at most 512 characters.
 
@@ -86,8 +94,8 @@ class Store(ABC):
         """The live records of *kind* (of one *owner*, not ""), by id, read in steps without holding the store."""
 
     @abstractmethod
-    def count(self, kind: str) -> int:
-        """How many live records of *kind* there are."""
+    def count(self, kind: str, *, is_over: bool = False) -> int:
+        """How many live records of *kind* there are; or how many are over and await ``purge``."""
 
     @abstractmethod
     def purge(self, limit: int = STEP) -> int:
@@ -116,6 +124,10 @@ class Store(ABC):
 
         Returns an empty list when *timeout_s* is over first. Delivery within about 100 ms, across processes.
         """
+
+    def remarks(self) -> Iterator[Remark]:
+        """What an operator should know. It asks the server, so it is nothing for every request."""
+        yield from ()
 
     @abstractmethod
     def close(self) -> None:

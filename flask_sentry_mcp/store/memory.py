@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..clock import now
-from .base import STEP, Message, Record, Store, must_be_storable
+from .base import STEP, Message, Record, Remark, Store, must_be_storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class MemoryStore(Store):
         self._changed = threading.Condition()
 
     def get(self, kind: str, id: str) -> Record | None:
-        kept = self._kinds[kind].get(id)
+        kept = self._kinds.get(kind, {}).get(id)  # without the lock, so without making an entry
         return kept.record if kept is not None and kept.record.expires_at > now() else None
 
     def put(self, kind: str, id: str, value: bytes, *, ttl_s: float, owner: str = "") -> None:
@@ -72,10 +72,10 @@ class MemoryStore(Store):
             if kept is not None and kept.record.expires_at > now() and (owner is None or owner == kept.owner != ""):
                 yield kept.record
 
-    def count(self, kind: str) -> int:
+    def count(self, kind: str, *, is_over: bool = False) -> int:
         with self._changed:
             time_now = now()
-            return sum(kept.record.expires_at > time_now for kept in self._kinds[kind].values())
+            return sum((kept.record.expires_at <= time_now) == is_over for kept in self._kinds[kind].values())
 
     def purge(self, limit: int = STEP) -> int:
         removed = 0
@@ -110,6 +110,12 @@ class MemoryStore(Store):
                     break
                 self._changed.wait(left_s)
             return messages
+
+    def remarks(self) -> Iterator[Remark]:
+        yield Remark(
+            "The store is in memory: every sign-in ends with this process, and workers do not share it.",
+            "Set SENTRY_MCP_STORE to a file, PostgreSQL or Redis.",
+        )
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -2,9 +2,9 @@
 
 import logging
 import os
+import re
 import shlex
 import sqlite3
-import stat
 import sys
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -27,6 +27,7 @@ KEY = "SENTRY_MCP_STORE"
 FORMS = "memory://, sqlite:///file, postgresql+psycopg://..., redis://... or rediss://..."
 _REDIS, _SQLITE, _POSTGRESQL = ("redis", "rediss"), ("sqlite", "sqlite+pysqlite"), ("postgresql", "postgresql+psycopg")
 _IN_MEMORY = "is a SQLite database in memory, which no two connections share; use memory:// or a file"
+_WORKERS = re.compile(r"(?:-w=?|--workers=)(\d+)")
 OLDEST_SQLITE = (3, 35, 0)  # the first with RETURNING
 log = logging.getLogger(__name__)
 
@@ -101,13 +102,17 @@ def announced_workers(environ: Mapping[str, str], argv: Sequence[str]) -> int:
     words = [*shlex.split(environ.get("GUNICORN_CMD_ARGS", "")), *_server_words(argv)]
     counts = [environ.get("WEB_CONCURRENCY", ""), environ.get("GRANIAN_WORKERS", "")]
     counts += [following for word, following in pairwise(words) if word in ("-w", "--workers")]
-    counts += [word.partition("=")[2] for word in words if word.startswith("--workers=")]
+    counts += [found[1] for word in words if (found := _WORKERS.fullmatch(word))]
     return max((int(count) for count in counts if count.isdecimal()), default=1)
 
 
 def _server_words(argv: Sequence[str]) -> Sequence[str]:
     """The command line, if it is a server's: elsewhere ``-w`` may mean anything."""
-    return argv[1:] if argv and Path(argv[0]).name in ("gunicorn", "granian") else ()
+    if not argv:
+        return ()
+    program = Path(argv[0])
+    name = program.parent.name if program.name == "__main__.py" else program.name  # the latter: python -m
+    return argv[1:] if name in ("gunicorn", "granian") else ()
 
 
 # -- SQL --------------------------------------------------------------------------------------------------------------
@@ -132,8 +137,8 @@ def _on_sqlite(engine: Engine) -> Store:
         store = SQLiteStore(engine)
     except StoreUnavailable as error:
         raise _mistake(f"names a SQLite file that cannot be used: {error}.") from error
-    if stat.S_IMODE(Path(store.path).stat().st_mode) & 0o077:
-        log.warning("The store's file can be read by other users of this machine; its mode should be 0600.")
+    for remark in store.remarks():
+        log.warning("%s %s", remark.sentence, remark.advice)
     return store
 
 
@@ -182,6 +187,10 @@ def _redis_client(url: str) -> "redis_driver.Redis":
 
 
 def _on_redis(client: "redis_driver.Redis", *, ours: bool) -> Store:
+    import redis
+
     from .redis import RedisStore
 
+    if not isinstance(client, redis.Redis):
+        raise _mistake("is on a client that is no redis.Redis: one of a cluster, or an asynchronous one.")
     return RedisStore(client, ours=ours)

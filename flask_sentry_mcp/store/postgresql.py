@@ -55,7 +55,7 @@ class Patience:
     def of(cls, connection: Connection) -> "Patience":
         """That of *connection*, which has one from then on."""
         if not isinstance(connection.wait, cls):
-            connection.wait = cls(connection.wait)  # type: ignore[method-assign]
+            connection.wait = cls(connection.wait)  # type: ignore[assignment, method-assign]  # its type is wider
         return cast(Patience, connection.wait)
 
 

@@ -4,8 +4,10 @@ Commands go to a connection of the client's pool directly. The client itself wou
 lost, and a repeated ``take`` or ``swap`` says no to whoever had won.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any, Protocol, TypeVar, cast
 
 import redis as driver
@@ -13,13 +15,15 @@ from redis.exceptions import NoScriptError, RedisError
 
 from ..clock import now
 from ..errors import StoreUnavailable
-from .base import STEP, Message, Record, Store, is_storable, must_be_storable
+from .base import STEP, Message, Record, Remark, Store, is_storable, must_be_storable
 from .pool import Pool
+from .redis_durability import SETTINGS, remarks_on
 from .redis_scripts import PREFIX, PUBLISH, PURGE, TAKE, WRITE, Script
 
 RECORDS, IDS, ENDS, OWNERS, CHANNELS = (PREFIX + name + ":" for name in ("record", "ids", "ends", "owner", "channel"))
 KINDS, CHANGES, SEQUENCE = (PREFIX + name for name in ("kinds", "changes", "sequence"))
-BLOCK_S = 1.0  # below the time-out of a socket
+BLOCK_S = 1.0
+LATE_S = 0.1  # how late Redis may be to end a blocked command
 R = TypeVar("R")
 
 
@@ -40,6 +44,9 @@ class RedisStore(Store):
     def __init__(self, client: "driver.Redis", *, ours: bool) -> None:
         self._client, self._ours = client, ours
         self._source = cast(Any, client.connection_pool)
+        socket_timeout_s = self._source.connection_kwargs.get("socket_timeout") or math.inf
+        # Or the socket gives up on an answer that is not due.
+        self._block_s = max(0.001, min(BLOCK_S, socket_timeout_s / 2 - LATE_S))
         self._pool: Pool[Connection] = Pool(
             self._source.get_connection,
             lambda connection: self._source.release(connection),
@@ -78,8 +85,9 @@ class RedisStore(Store):
             yield from (record for id, row in zip(ids, rows, strict=True) if (record := _alive(id.decode(), row)))
             last = ids[-1]
 
-    def count(self, kind: str) -> int:
-        return int(self._command("ZCOUNT", ENDS + kind, f"({now()!r}", "+inf"))
+    def count(self, kind: str, *, is_over: bool = False) -> int:
+        bounds = ("-inf", repr(now())) if is_over else (f"({now()!r}", "+inf")
+        return int(self._command("ZCOUNT", ENDS + kind, *bounds))
 
     def purge(self, limit: int = STEP) -> int:
         return int(self._script(PURGE, (KINDS,), repr(now()), limit, RECORDS, IDS, ENDS, OWNERS))
@@ -103,8 +111,25 @@ class RedisStore(Store):
             left_s = deadline - time.monotonic()
             if messages or left_s <= 0:
                 return messages
-            block_ms = max(1, int(1000 * min(left_s, BLOCK_S)))
+            block_ms = max(1, int(1000 * min(left_s, self._block_s)))
             self._command("XREAD", "BLOCK", block_ms, "STREAMS", CHANNELS + channel, f"{after}-0")
+
+    def remarks(self) -> Iterator[Remark]:
+        """What its persistence settings mean. Many hosts forbid to read them."""
+        try:
+            found = {name: self._setting(name) for name in SETTINGS}
+        except StoreUnavailable:
+            yield Remark(
+                "Redis does not tell how it is set up.",
+                "Make sure that it is persistent and throws no keys away: see the page on stores.",
+            )
+        else:
+            yield from remarks_on(found)
+
+    def _setting(self, name: str) -> str:
+        answer = self._command("CONFIG", "GET", name)
+        pairs = list(answer.items()) if isinstance(answer, dict) else list(pairwise(answer))
+        return str(pairs[0][1].decode()) if pairs else ""
 
     def close(self) -> None:
         self._pool.close()

@@ -59,8 +59,9 @@ class SQLStore(Store):
             yield from (Record(*row) for row in rows)
             given["an_id"] = rows[-1][0]
 
-    def count(self, kind: str) -> int:
-        return int(self._read(self._sql.count, {"a_kind": kind, "now": now()})[0][0])
+    def count(self, kind: str, *, is_over: bool = False) -> int:
+        statement = self._sql.count_over if is_over else self._sql.count
+        return int(self._read(statement, {"a_kind": kind, "now": now()})[0][0])
 
     def purge(self, limit: int = STEP) -> int:
         removed = len(self._write(self._sql.forget_messages, {"now": now(), "at_most": limit}))

@@ -6,11 +6,13 @@ the disk before it is acknowledged (``synchronous=FULL``): a revocation must not
 """
 
 import math
+import os
 import random
 import secrets
 import sqlite3
+import stat
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Engine
@@ -19,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..clock import now
 from ..errors import StoreUnavailable
 from . import schema
-from .base import Message
+from .base import Message, Remark
 from .pool import PATIENCE_S, Pool
 from .shared import shared_number
 from .sql import MESSAGES, SQLStore, connection_from
@@ -84,6 +86,10 @@ class SQLiteStore(SQLStore):
             if left_s <= 0:
                 return []
             time.sleep(min(POLL_S, left_s))
+
+    def remarks(self) -> Iterator[Remark]:
+        if stat.S_IMODE(os.stat(self.path).st_mode) & 0o077:
+            yield Remark("The store's file can be read by other users of this machine.", "Its mode should be 0600.")
 
     def close(self) -> None:
         for pool in (self._readers, self._writer, self._watcher):

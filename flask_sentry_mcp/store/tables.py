@@ -148,6 +148,7 @@ class Statements:
         self.find = compiled(page)
         self.find_owned = compiled(page.where(row.owner == _owner, _is_owned))
         self.count = compiled(select(func.count()).select_from(records).where(row.kind == _kind, alive))
+        self.count_over = compiled(select(func.count()).select_from(records).where(row.kind == _kind, over))
         self.kinds = compiled(_every_kind())
         chosen = select(ended.cte("ended").c.id)  # on its own, or PostgreSQL may run it, and its limit, again per row
         # By id alone: with the time here as well, SQLite goes through all that are over, at every step.

@@ -118,7 +118,8 @@ def test_purge_leaves_what_is_alive(flow: Flow) -> None:
 
 def test_purge_leaves_the_store_to_others_for_half_of_the_time(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     """In small steps, and after each a rest for as long as it took (here: a second)."""
-    seconds, rests = itertools.count(), []
+    seconds = itertools.count()
+    rests: list[float] = []
     slow = SimpleNamespace(monotonic=lambda: next(seconds), sleep=rests.append)
     monkeypatch.setattr(administration, "time", slow)
     for number in range(250):

@@ -1,4 +1,4 @@
-"""Every store keeps the same promises: one class, run against memory, SQLite, PostgreSQL and Redis."""
+"""Every store keeps the same promises: all of these tests run against memory, SQLite, PostgreSQL and Redis."""
 
 import threading
 import time
@@ -234,6 +234,16 @@ class TestTime:
         assert store.count("grant") == 5
         assert len(list(store.find("grant", owner="ada"))) == 5
         assert store.get("code", "c0") is None  # purged: not even a clock set back revives it
+
+    def test_what_awaits_purge_is_counted(self, store: Store) -> None:
+        store.put("grant", "g1", b"x", ttl_s=60)
+        store.put("grant", "g2", b"x", ttl_s=LONG)
+        store.put("code", "c1", b"x", ttl_s=60)
+
+        with shifted(61):
+            assert (store.count("grant"), store.count("grant", is_over=True)) == (1, 1)
+            store.purge()
+            assert (store.count("grant"), store.count("grant", is_over=True)) == (1, 0)
 
     def test_purge_spares_what_was_written_again(self, store: Store) -> None:
         store.put("grant", "g1", b"x", ttl_s=60)

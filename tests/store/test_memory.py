@@ -6,6 +6,16 @@ from flask_sentry_mcp.clock import shifted
 from flask_sentry_mcp.store.memory import MemoryStore
 
 
+def test_to_read_a_kind_makes_no_entry_for_it() -> None:
+    """Readers hold no lock: what they changed, a writer that goes through it would stumble over."""
+    store = MemoryStore()
+
+    store.get("grant", "g1")
+
+    assert store.stamp() == 0
+    assert not store._kinds
+
+
 def test_it_stays_small_under_many_writes() -> None:
     store = MemoryStore()
     tracemalloc.start()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import redis
+from redis.cluster import RedisCluster
 from sqlalchemy import create_engine, text
 
 from flask_sentry_mcp.errors import ConfigurationError
@@ -170,6 +171,11 @@ class TestMemory:
             ({}, ["/bin/gunicorn", "-w", "4", "app:app"], 4),
             ({}, ["gunicorn", "--workers=2", "app:app"], 2),
             ({}, ["granian", "--workers", "2", "app:app"], 2),
+            ({}, ["gunicorn", "-w4", "app:app"], 4),
+            ({}, ["/lib/python3/site-packages/gunicorn/__main__.py", "-w", "4", "app:app"], 4),
+            ({}, ["/lib/python3/site-packages/granian/__main__.py", "--workers", "4", "app:app"], 4),
+            ({}, ["/lib/python3/site-packages/pytest/__main__.py", "-w4"], 1),
+            ({}, [], 1),
             ({}, ["pytest", "-w", "4"], 1),
             ({"WEB_CONCURRENCY": "3"}, ["gunicorn", "app:app"], 3),
             ({"GUNICORN_CMD_ARGS": "--bind :8000 -w 5"}, ["gunicorn", "app:app"], 5),
@@ -217,6 +223,23 @@ class TestServers:
 
             store.close()
             assert client.ping()
+
+    def test_a_client_of_a_cluster_is_refused(self) -> None:
+        """Its commands go to several servers; ours go to one."""
+        client = RedisCluster.__new__(RedisCluster)
+
+        with pytest.raises(ConfigurationError, match=r"SENTRY_MCP_STORE is on a client that is no redis\.Redis"):
+            open_store("", redis=client)  # type: ignore[arg-type]
+
+    @pytest.mark.parametrize("socket_timeout", [0.6, 1.0])
+    def test_a_client_that_is_less_patient_than_we_can_wait(self, redis_server: Redis, socket_timeout: float) -> None:
+        """To wait for a message is no reason to give up on the server."""
+        with redis.Redis(port=redis_server.port, socket_timeout=socket_timeout) as client:
+            store = open_store("", redis=client)
+
+            assert store.wait("nothing here", 0, timeout_s=1.2) == []
+
+            store.close()
 
     def test_a_redis_pool_of_one_is_enough(self, redis_server: Redis) -> None:
         """No connection of the application's pool is kept when nothing is under way."""

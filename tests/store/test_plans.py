@@ -20,6 +20,7 @@ INDEXES = {
     "find": KEY,
     "find_owned": ("sentry_mcp_records_owners",),
     "count": ("sentry_mcp_records_",),  # whichever of them serves
+    "count_over": ("sentry_mcp_records_",),
     "purge": ("sentry_mcp_records_ends",),
 }
 KINDS = ("token", "grant")
