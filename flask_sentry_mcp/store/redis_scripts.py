@@ -1,8 +1,8 @@
 """What Redis does in one step: Lua scripts, each of them atomic.
 
-All keys share the tag ``{sentry_mcp}``: whatever spreads keys over several servers keeps them in one place, and a script
-may touch them all. A record is a hash ``v`` (version), ``e`` (its end), ``o`` (owner), ``b`` (value), and stands in three
-sorted sets: the ids of its kind, their ends, and the ids of its owner.
+All keys share the tag ``{sentry_mcp}``: whatever spreads keys over several servers keeps them in one place, and a
+script may touch them all. A record is a hash ``v`` (version), ``e`` (its end), ``o`` (owner), ``b`` (value), and stands
+in three sorted sets: the ids of its kind, their ends, and the ids of its owner.
 """
 
 import hashlib

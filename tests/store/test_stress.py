@@ -12,11 +12,22 @@ from tests.store.stress import CODES, COUNTERS, DAY_S, Books, find_broken
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("backend", ["sqlite", "postgresql", "redis"])
+SHARES = {"sqlite": 150_000, "postgresql": 20_000, "redis": 30_000}
+KILLS = 8
+
+
+def test_the_shares_are_two_hundred_thousand_operations_and_twenty_kills() -> None:
+    """As many as each backend does in some seconds; ``make stress`` runs as many on every one of them."""
+    assert sum(SHARES.values()) == 200_000
+    assert len(SHARES) * KILLS >= 20
+
+
+@pytest.mark.parametrize("backend", SHARES)
 def test_no_double_take_no_lost_swap_nothing_alive_that_was_deleted(backend: str) -> None:
     """Also: no stamp that hides a change, and not one operation refused ("database is locked")."""
-    words = [sys.executable, "-m", "tests.store.stress", "--operations", "7000", "--backend", backend]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    words = [sys.executable, "-m", "tests.store.stress", "--backend", backend]
+    words += ["--operations", str(SHARES[backend]), "--kills", str(KILLS)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert " 0 refused: every promise kept" in done.stdout
