@@ -25,29 +25,21 @@ WORKERS = 3
 
 
 @contextmanager
-def fleet(port: int, settings: Mapping[str, Any], log: Path) -> Iterator[None]:
+def fleet(port: int, settings: Mapping[str, Any], log: Path, *options: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Serve on *port* while the block lasts; leaves as an operator would end it, by SIGTERM to the master.
 
     A sync worker takes one connection at a time, so calls made at once are spread. (A gthread worker that happens to be
     awake takes all it can get.)
     """
     command = [sys.executable, "-m", "gunicorn", "tests.workers.application:create_app()"]
-    options = [
-        "--workers",
-        str(WORKERS),
-        "--worker-class",
-        "sync",
-        "--bind",
-        f"127.0.0.1:{port}",
-        "--graceful-timeout",
-        "5",
-    ]
+    command += ["--workers", str(WORKERS), "--worker-class", "sync", "--bind", f"127.0.0.1:{port}"]
+    command += ["--graceful-timeout", "5", *options]
     environment = {**os.environ, SETTINGS: json.dumps(settings)}
     with log.open("ab") as output:
-        process = subprocess.Popen([*command, *options], cwd=ROOT, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
     try:
         _until_it_answers(port, process, log)
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(20)
