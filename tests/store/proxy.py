@@ -1,7 +1,8 @@
-"""A relay in front of a server that loses what the test tells it to lose: a request, or the answer to one."""
+"""A relay in front of a server that loses or delays what the test tells it to: a request, or the answer to one."""
 
 import socket
 import threading
+import time
 from contextlib import suppress
 from typing import Literal
 
@@ -10,10 +11,14 @@ Address = tuple[str, int] | str  # host and port, or the path of a Unix socket
 
 
 class Proxy:
-    """Relays *listen* to *upstream*. While ``fault`` is set, the next bytes of that direction end the connection."""
+    """Relays *listen* to *upstream*. While ``fault`` is set, the next bytes of that direction end the connection.
+
+    Answers come ``delay_s`` late.
+    """
 
     def __init__(self, listen: Address, upstream: Address) -> None:
         self.fault: Fault | None = None
+        self.delay_s = 0.0
         self._upstream = upstream
         self._listener = socket.socket(_family(listen))
         self._listener.bind(listen)
@@ -42,6 +47,8 @@ class Proxy:
     def _relay(self, source: socket.socket, target: socket.socket, direction: Fault) -> None:
         with suppress(OSError):
             while (data := source.recv(65536)) and self.fault != direction:
+                if direction == "answer" and self.delay_s:
+                    time.sleep(self.delay_s)
                 target.sendall(data)
         _end(source)
         _end(target)

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -17,6 +16,8 @@ from urllib.parse import quote
 
 import psycopg
 import redis
+
+from tests.tour.server import free_port
 
 NOBODY = 65534
 # Where a sync costs nothing. These tests end processes, never the machine, so nothing is lost with it.
@@ -158,7 +159,7 @@ class Redis(Server):
 
     def __init__(self, where: str | None = FAST) -> None:
         super().__init__("redis", where)
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
 
     def connect(self) -> redis.Redis:
@@ -182,12 +183,6 @@ class Redis(Server):
                 return bool(client.ping())
         except redis.RedisError:
             return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Unprivileged(TypedDict, total=False):

@@ -11,10 +11,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
+from flask_sentry_mcp import SentryMCP
 from flask_sentry_mcp.errors import StoreUnavailable
+from flask_sentry_mcp.extension import state_of
+from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.store.base import Store
 from flask_sentry_mcp.store.opening import open_store
+from flask_sentry_mcp.testing import settings_for, sign_in
 from tests.store.proxy import Fault, Proxy
 from tests.store.servers import PostgreSQL, Redis, Server
 
@@ -164,8 +169,31 @@ class TestFailedOver:
         assert OPERATIONS["swap"](store) is True
 
 
-class TestCutOff:
-    """The connection breaks in the middle of one operation."""
+class TestTheProduct:
+    @pytest.mark.usefixtures("impatient")
+    def test_a_store_that_hangs_is_a_503_that_says_when_to_come_back(
+        self, running: Server, url: str, sandbox: Sandbox
+    ) -> None:
+        """STORE-2: at the MCP endpoint and at the token endpoint, within seconds; then nobody is signed out."""
+        app = Flask("app")
+        app.config.update(settings_for(sandbox, SENTRY_MCP_STORE=url))
+        SentryMCP(app)
+        mcp = sign_in(app, sandbox)
+        running.freeze()
+        started = time.monotonic()
+
+        refused = [mcp.post("tools/list", {}), mcp.refresh()]
+
+        assert time.monotonic() - started < 15
+        assert [(answer.status_code, answer.headers["Retry-After"]) for answer in refused] == [(503, "5")] * 2
+        running.thaw()
+        assert mcp.post("tools/list", {}).status_code == 200
+        assert mcp.refresh().status_code == 200
+        state_of(app).store.close()
+
+
+class TestRelayed:
+    """Something between us and the server is slow, or breaks in the middle of one operation."""
 
     @pytest.fixture
     def proxy(self, running: Server, tmp_path: Path) -> Iterator[Proxy]:
@@ -180,16 +208,18 @@ class TestCutOff:
     @pytest.fixture
     def relayed(self, proxy: Proxy, running: Server, tmp_path: Path) -> Iterator[Store]:
         """A store behind the proxy that has used every statement once."""
-        if isinstance(running, PostgreSQL):
-            store = open_store(running.url_at(tmp_path))
-        else:
-            store = open_store(f"redis://127.0.0.1:{proxy.port}/0")
+        store = self._open(proxy, running, tmp_path)
         for operation in OPERATIONS.values():
             operation(store)
         store.delete("grant", "g3")
         store.put("grant", "g1", b"x", ttl_s=LONG)
         yield store
         store.close()
+
+    @staticmethod
+    def _open(proxy: Proxy, running: Server, folder: Path) -> Store:
+        url = running.url_at(folder) if isinstance(running, PostgreSQL) else f"redis://127.0.0.1:{proxy.port}/0"
+        return open_store(url)
 
     @pytest.mark.parametrize("name", OPERATIONS)
     @pytest.mark.parametrize("fault", ["request", "answer"])
@@ -203,6 +233,32 @@ class TestCutOff:
         proxy.fault = None
 
         assert relayed.count("grant") in (1, 2, 3)
+
+    def test_a_slow_answer_is_an_answer(self, proxy: Proxy, relayed: Store) -> None:
+        proxy.delay_s = 0.1
+
+        for operation in OPERATIONS.values():
+            operation(relayed)
+
+        record = relayed.get("grant", "g2")
+        assert record is not None
+        assert record.value == b"x"
+
+    @pytest.mark.usefixtures("impatient")
+    def test_an_answer_that_comes_too_late_is_nobody_elses(self, proxy: Proxy, running: Server, tmp_path: Path) -> None:
+        """The next call does not read what the one before it was meant to have."""
+        store = self._open(proxy, running, tmp_path)
+        store.put("grant", "g1", b"late", ttl_s=LONG)
+        store.put("grant", "g2", b"x", ttl_s=LONG)
+        proxy.delay_s = 1.4
+        with pytest.raises(StoreUnavailable):
+            store.get("grant", "g1")
+        proxy.delay_s = 0.0
+
+        found = [store.get("grant", "g2") for _ in range(5)]
+
+        assert [record and record.value for record in found] == [b"x"] * 5
+        store.close()
 
     def test_a_write_whose_request_was_lost_did_not_happen(self, proxy: Proxy, relayed: Store) -> None:
         proxy.fault = "request"
