@@ -6,6 +6,7 @@ import pytest
 
 from flask_sentry_mcp.errors import StoreUnavailable, Unauthenticated
 from flask_sentry_mcp.sandbox import Sandbox
+from tests.oauth.at_rest import secrets_of, shown_in
 from tests.oauth.flow import Flow, error_of, json_of, load_settings, new_flow, open_provider
 from tests.oauth.test_upstream_life import OVER_S, age, refreshes
 from tests.oauth.worker import side_by_side
@@ -53,6 +54,16 @@ def test_what_one_worker_does_counts_at_the_other_at_once(near: Flow, far: Flow)
     for flow in (near, far):
         with pytest.raises(Unauthenticated):
             flow.context(newer["access_token"])
+
+
+def test_a_dump_shows_no_secret(server: Server, near: Flow) -> None:
+    """B4: as of SQLite's files."""
+    secrets = secrets_of(near)
+
+    stolen = server.dump()
+
+    assert near.client_id.encode() in stolen, "the dump holds what may be in it"
+    assert shown_in(stolen, secrets) == []
 
 
 def test_a_code_works_once_whoever_is_asked(near: Flow, far: Flow) -> None:

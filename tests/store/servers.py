@@ -53,6 +53,10 @@ class Server(ABC):
         """Forget every record and message."""
 
     @abstractmethod
+    def dump(self) -> bytes:
+        """All that is in it, as a thief would have it."""
+
+    @abstractmethod
     def _command(self) -> Sequence[str]: ...
 
     @abstractmethod
@@ -135,6 +139,14 @@ class PostgreSQL(Server):
         with self.connect() as connection:
             connection.execute("DROP TABLE IF EXISTS sentry_mcp_records, sentry_mcp_messages, sentry_mcp_schema")
 
+    def dump(self) -> bytes:
+        rows: list[tuple[object, ...]] = []
+        with self.connect() as connection:
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            for (table,) in tables:
+                rows += connection.execute(f'SELECT * FROM "{table}"'.encode()).fetchall()
+        return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
+
     def _command(self) -> Sequence[str]:
         settings = ("listen_addresses=", f"unix_socket_directories={self.folder}", "max_connections=150")
         options = [word for setting in settings for word in ("-c", setting)]
@@ -168,6 +180,24 @@ class Redis(Server):
     def empty(self) -> None:
         with self.connect() as client:
             client.flushall()
+
+    def dump(self) -> bytes:
+        found: list[bytes] = []
+        with self.connect() as client:
+            for key in client.scan_iter():
+                kind = client.type(key)
+                if kind == b"hash":
+                    found += [part for pair in client.hgetall(key).items() for part in pair]
+                elif kind == b"zset":
+                    found += client.zrange(key, 0, -1)
+                elif kind == b"set":
+                    found += client.smembers(key)
+                elif kind == b"stream":
+                    found += [part for _, entry in client.xrange(key) for pair in entry.items() for part in pair]
+                else:
+                    found.append(client.get(key) or b"")
+                found.append(key)
+        return b"\n".join(found)
 
     def _command(self) -> Sequence[str]:
         settings = {"port": self.port, "bind": "127.0.0.1", "dir": self.folder, "save": "", "appendonly": "yes"}

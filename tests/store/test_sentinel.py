@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import redis
 from redis.sentinel import Sentinel
@@ -61,7 +62,8 @@ def test_a_client_of_sentinel_follows_a_promotion() -> None:
             until(lambda: replica.info("replication")["master_link_status"] == "up")
             with running(folder, settings, "--sentinel"), redis.Redis(port=watch, socket_timeout=3) as sentinel:
                 until(lambda: sentinel.sentinel_slaves(NAME))
-                found = Sentinel([("127.0.0.1", watch)], socket_timeout=3).master_for(NAME, socket_timeout=3)
+                known: Any = Sentinel([("127.0.0.1", watch)], socket_timeout=3)  # type: ignore[no-untyped-call]
+                found = known.master_for(NAME, socket_timeout=3)
                 with found, closing(open_store("", redis=found)) as store:
                     store.put("grant", "g1", b"x", ttl_s=3_600)
                     stamp = store.stamp()

@@ -9,9 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-import redis
 
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import start_sandbox
@@ -31,32 +29,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
     server: Server = PostgreSQL() if request.param == "postgresql" else Redis()
     try:
         server.start()
-        yield server.url, lambda: (_dump_postgresql if request.param == "postgresql" else _dump_redis)(server.url)
+        yield server.url, server.dump
     finally:
         server.remove()
-
-
-def _dump_postgresql(url: str) -> bytes:
-    rows: list[Any] = []
-    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
-        tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        assert tables
-        for (table,) in tables:
-            rows += connection.execute(f'SELECT * FROM "{table}"').fetchall()
-    return b"\n".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
-
-
-def _dump_redis(url: str) -> bytes:
-    with redis.Redis.from_url(url) as client:
-        found: list[bytes] = []
-        for key in client.scan_iter():
-            kind = client.type(key)
-            read = {b"hash": client.hgetall, b"string": client.get, b"stream": client.xrange, b"set": client.smembers}
-            if kind == b"zset":
-                found += [key, *client.zrange(key, 0, -1)]
-            else:
-                found += [key, repr(read[kind](key)).encode()]
-        return b"\n".join(found)
 
 
 def test_any_worker_serves_anybody_and_a_restart_signs_nobody_out(
