@@ -45,6 +45,7 @@ bench: $(INSTALLED)-bench ## measure; prints the tables of docs/performance.md
 	$(BIN)/python -m tests.bench.sign_in
 	$(BIN)/python -m tests.bench.tools
 	$(BIN)/python -m tests.bench.streams
+	$(BIN)/python -m tests.bench.bench_store
 
 conformance: $(INSTALLED)-test ## run the official suite of the protocol, with its own Node, against servers of ours
 	$(PIP) $(NODE)

@@ -2,11 +2,12 @@
 
 Every operation is timed one by one, on records chosen at random, in turns with the driver doing the same statement on
 the same server. One thread; what is measured is the time a request waits. PostgreSQL and Redis sync every write to the
-disk, as SQLite does. The tables are reStructuredText, for docs/performance.md.
+disk, as SQLite does. Then: how much room a signed-in client takes. Prints the tables of docs/performance.md.
 """
 
 import argparse
 import hashlib
+import json
 import random
 import sqlite3
 import statistics
@@ -20,19 +21,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import create_engine
 
+from flask_sentry_mcp import SentryMCP, state_of
 from flask_sentry_mcp.clock import now
-from flask_sentry_mcp.store.base import Store
+from flask_sentry_mcp.store.base import Record, Store
 from flask_sentry_mcp.store.memory import MemoryStore
 from flask_sentry_mcp.store.opening import open_store
 from flask_sentry_mcp.store.redis import CHANGES, ENDS, IDS, KINDS, OWNERS, RECORDS
 from flask_sentry_mcp.store.redis_scripts import TAKE, WRITE
 from flask_sentry_mcp.store.tables import Statement, Statements
+from flask_sentry_mcp.testing import settings_for, sign_in, start_sandbox
 from tests.store.servers import PostgreSQL, Redis
 
 VALUE = random.Random(1).randbytes(600)
 DAY_S = 86_400.0
+GRANTS = 3_000
 OPERATIONS = ("get", "put", "swap", "take")
 Call = Callable[[], object]
 
@@ -125,6 +130,7 @@ class SQLiteBench(Bench):
         return lambda: self._connection.execute(statement.sql, bound).fetchall()
 
     def size(self) -> int:
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return self._path.stat().st_size
 
 
@@ -225,7 +231,7 @@ class Line:
         return (*start, f"{median_of_driver:.0f}", f"{p99_of_driver:.0f}", f"{median / median_of_driver:.2f}")
 
 
-HEAD = ("store", "records", "operation", "per second", "median us", "p99 us", "driver us", "p99 us", "ratio")
+HEAD = ("store", "records", "operation", "per second", "median us", "p99 us", "driver: median us", "p99 us", "ratio")
 
 
 def _median_and_p99(times: list[float]) -> tuple[float, float]:
@@ -256,12 +262,32 @@ def _microseconds(call: Call) -> float:
     return (time.perf_counter_ns() - started) / 1000
 
 
+def signed_in() -> list[tuple[str, Record, str]]:
+    """What a sign-in leaves in the store: the kind, the record and its owner of its grant and the two that find it."""
+    app = Flask("bench")
+    with start_sandbox("https://bench.test") as sandbox:
+        app.config.update(settings_for(sandbox, "https://bench.test"))
+        SentryMCP(app)
+        sign_in(app, sandbox)
+    store = state_of(app).store
+    [grant] = store.find("grant")
+    owner = str(json.loads(grant.value)["user_id"])
+    return [("grant", grant, owner), *(("token", record, "") for record in store.find("token"))]
+
+
+def room_for(bench: Bench, left: list[tuple[str, Record, str]]) -> float:
+    """Bytes that one client takes whose sign-in *left* these records, among GRANTS of them."""
+    empty = bench.size()
+    for number in range(GRANTS):
+        for place, (kind, record, owner) in enumerate(left):
+            id = 2 * _id(number * len(left) + place)
+            bench.store.put(kind, id[: len(record.id)], record.value, ttl_s=DAY_S, owner=owner and f"{owner}-{number}")
+    return (bench.size() - empty) / GRANTS
+
+
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
-    """A simple table of reStructuredText."""
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
-    rule = "  ".join("=" * width for width in widths)
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
-    return "\n".join([rule, lines[0].rstrip(), rule, *(line.rstrip() or "\\" for line in lines[1:]), rule])
+    """A table in Markdown."""
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, ("---",) * len(head), *rows)) + "\n"
 
 
 def main() -> None:
@@ -281,8 +307,19 @@ def main() -> None:
                 if bench.size():
                     sizes.append((bench.name, f"{records:,}", f"{bench.size() / records:,.0f}"))
     print(table(HEAD, rows))
-    print(f"\nBytes per record with a value of {len(VALUE)} bytes (Redis: in memory, the others: on the disk):\n")
-    print(table(("store", "records", "bytes"), sizes))
+    print(f"Bytes per record with a value of {len(VALUE)} bytes (Redis: in memory, the others: on the disk):\n")
+    print(table(("store", "records", "bytes per record"), sizes))
+    print(_room_table())
+
+
+def _room_table() -> str:
+    left = signed_in()
+    rows: list[tuple[str, ...]] = []
+    for kind in (SQLiteBench, PostgreSQLBench, RedisBench):
+        with ExitStack() as stack:
+            bench: Bench = kind(stack)
+            rows.append((bench.name, f"{room_for(bench, left):,.0f}"))
+    return "A signed-in client, its grant and the records that find it:\n\n" + table(("store", "bytes"), rows)
 
 
 if __name__ == "__main__":
