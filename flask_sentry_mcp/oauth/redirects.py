@@ -4,6 +4,7 @@ Registration and authorization ask the same function. The raw text is judged fir
 ``urlsplit`` drops tabs and newlines, and finds the host ``127.0.0.1`` in ``http://evil.com\\@127.0.0.1/``.
 """
 
+import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def parse(uri: str) -> RedirectURI | None:
     host, port = "", None
     if authority:
         named = _AUTHORITY.fullmatch(authority)
-        if not named or (named[2] is not None and not 1 <= int(named[2]) <= 65535):
+        if not named or not _is_host(named[1]) or (named[2] is not None and not 1 <= int(named[2]) <= 65535):
             return None
         host, port = named[1].lower(), named[2]
     return RedirectURI(scheme, host, port, path, query)
@@ -107,6 +108,17 @@ def answer_url(redirect_uri: str, state: str | None, issuer: str, **params: str)
 
 def _is_private_scheme(scheme: str, listed: Collection[str]) -> bool:
     return may_be_private(scheme) and ("." in scheme or scheme in listed)
+
+
+def _is_host(host: str) -> bool:
+    """Whether what stands in brackets, if anything does, is an IPv6 address (RFC 3986 section 3.2.2)."""
+    if not host.startswith("["):
+        return True
+    try:
+        ipaddress.IPv6Address(host[1:-1])
+    except ValueError:
+        return False
+    return True
 
 
 def _has_dot_segment(path: str) -> bool:

@@ -9,7 +9,6 @@ import secrets
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
@@ -186,7 +185,7 @@ def _auth_method(metadata: Mapping[str, Any]) -> str:
 def _check_application_type(metadata: Mapping[str, Any]) -> None:
     """A web application with a secret has no business on loopback (SEP-837)."""
     keeps_secret = metadata["token_endpoint_auth_method"] != AUTH_METHODS[0]
-    on_loopback = any(urlsplit(uri).scheme == "http" for uri in metadata["redirect_uris"])
+    on_loopback = any(parts.is_loopback for parts in map(redirects.parse, metadata["redirect_uris"]) if parts)
     if metadata.get("application_type") == "web" and keeps_secret and on_loopback:
         raise _bad_redirect()
 

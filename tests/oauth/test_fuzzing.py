@@ -27,6 +27,7 @@ NASTY = st.sampled_from(
         *("'", '"', "\\", "<script>", "{{7*7}}", "%", "%00", "%zz", "%c0%af", "../..", "//evil.example", "null", "-1"),
         *("javascript:alert(1)", "https://evil.example/cb", "http://evil.com\\@127.0.0.1/", f"{WEB}#", f"{WEB}.evil"),
         *("http://127.0.0.1:9/cb", "https://a.example/client.json", "https://127.0.0.1/c", "https://[::1]/c"),
+        *("http://[127.0.0.1]/cb", "https://[:::]/c", "https://[1:2]/c.json"),
         *("mcpa_" + "x" * 43, "mcpr_" + "x" * 43, "mcpz_" + "x" * 43, "a.b.c", "e30.e30.e30", "A" * 5000),
         *("code", "S256", "plain", "query", "authorization_code", "refresh_token", CHALLENGE, "org:read", "approve"),
         *(f"{ISSUER}/mcp", f"{ISSUER}/mcp/acme", f"{ISSUER}/mcp/../x", "inspect", "deny", "none", "consent"),

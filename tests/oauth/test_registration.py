@@ -121,6 +121,7 @@ def test_placeholders_and_what_we_do_not_offer(person: Person) -> None:
         [{"a": 1}],
         [WEB, WEB],
         [f"https://app.example/{n}" for n in range(11)],
+        ["http://[127.0.0.1]/cb"],
         ["javascript:alert(1)"],
         ["javascript://x/%0aalert(1)"],
         ["http://app.example/cb"],
