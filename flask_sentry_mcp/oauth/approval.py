@@ -18,7 +18,7 @@ from .. import signals
 from ..errors import OAuthError, SignInProblem
 from . import keys, memory
 from .answers import Cookie, Page, Redirection
-from .authorize import find_client, known_redirect_uri
+from .authorize import known_redirect_uri, registered_client
 from .clients import Client
 from .gate import Arrival, GatedRequest
 from .pages import approval_page
@@ -146,7 +146,7 @@ def _packed(request: AuthorizationRequest) -> dict[str, Any]:
 
 def _unpacked(provider: Provider, content: dict[str, Any]) -> AuthorizationRequest:
     stored = content["client"]
-    client = find_client(provider, stored) if isinstance(stored, str) else Client.from_dict(stored)
+    client = registered_client(provider, stored) if isinstance(stored, str) else Client.from_dict(stored)
     request = AuthorizationRequest.from_dict({**content, "client": client.to_dict()})
     known_redirect_uri(provider, client, request.redirect_uri)
     return request

@@ -37,7 +37,7 @@ def read_request(provider: Provider, gated: GatedRequest) -> AuthorizationReques
     for name in ("client_id", "redirect_uri", "state"):
         if name in gated.repeated:
             raise OAuthError("invalid_request", f"The parameter {name} occurs more than once.")
-    client = find_client(provider, gated.params.get("client_id"))
+    client = find_client(provider, gated.params.get("client_id"), gated.address)
     presented = gated.params.get("redirect_uri")
     redirect_uri = known_redirect_uri(provider, client, presented)
     state = gated.params.get("state")
@@ -58,12 +58,17 @@ def read_request(provider: Provider, gated: GatedRequest) -> AuthorizationReques
         raise ReturnToClient(fault, location, client) from fault
 
 
-def find_client(provider: Provider, client_id: str | None) -> Client:
-    """The client of that id (CLI-1). Raises: OAuthError, to be shown here."""
+def find_client(provider: Provider, client_id: str | None, address: str) -> Client:
+    """The client of that id (CLI-1), for a browser at *address*. Raises: OAuthError, to be shown here."""
     if client_id is None:
         raise OAuthError("invalid_request", "The parameter client_id is missing.")
     if client_id.startswith("https://"):
-        return find_document_client(provider, client_id)
+        return find_document_client(provider, client_id, address)
+    return registered_client(provider, client_id)
+
+
+def registered_client(provider: Provider, client_id: str) -> Client:
+    """The client of that id in the store. Raises: SignInProblem."""
     client = get_client(provider, client_id)
     if client is None:
         raise SignInProblem(

@@ -22,13 +22,13 @@ _MAX_LENGTH = 1024
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{1,59})")
 _CLOSED = (".local", ".internal", ".localhost", ".test", ".lan", ".home.arpa")
 _PRIVATE_KEY_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
-_PER_HOST, _OVERALL = "10/minute", "60/minute"
+_PER_ADDRESS, _PER_HOST, _OVERALL = "20/minute", "10/minute", "60/minute"
 
 log = logging.getLogger(__name__)
 
 
-def find_document_client(provider: Provider, client_id: str) -> Client:
-    """The client that the document at *client_id* describes.
+def find_document_client(provider: Provider, client_id: str, address: str) -> Client:
+    """The client that the document at *client_id* describes; *address* is where the browser calls from.
 
     Raises: SignInProblem, the same for every reason (CIMD-7); TooManyRequests.
     """
@@ -37,9 +37,7 @@ def find_document_client(provider: Provider, client_id: str) -> Client:
         known = provider.fetcher.recall(client_id)
         if known is not None:
             return Client.from_dict(known)
-        provider.limits.hit(_PER_HOST, "client-document", host)
-        provider.limits.hit(_OVERALL, "client-documents")
-        fetched = provider.fetcher.fetch(client_id, host, target)
+        fetched = provider.fetcher.fetch(client_id, host, target, lambda: _count(provider, address, host))
         client = read_document(provider, client_id, fetched.body)
     except DocumentRefused as fault:
         host = _host_for_log(client_id)
@@ -48,6 +46,13 @@ def find_document_client(provider: Provider, client_id: str) -> Client:
         raise _unusable() from None
     provider.fetcher.keep(client_id, client.to_dict(), fetched.life_s)
     return client
+
+
+def _count(provider: Provider, address: str, host: str) -> None:
+    """Count a fetch (CIMD-6): one caller who makes ids up must not use up what is there for all."""
+    provider.limits.hit(_PER_ADDRESS, "client-documents-of", provider.limits.address_key(address))
+    provider.limits.hit(_PER_HOST, "client-document", host)
+    provider.limits.hit(_OVERALL, "client-documents")
 
 
 def address_of(provider: Provider, client_id: str) -> tuple[str, str]:

@@ -14,13 +14,12 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
 from typing import Any
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3 import HTTPResponse
 from urllib3.connection import HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import NewConnectionError
 
 from .. import clock
 from ..forks import on_fork
@@ -75,7 +74,7 @@ class Fetcher:
 
     def _start_afresh(self) -> None:
         """Nothing kept or on its way, and no thread: those of a parent do not work in the child of a fork."""
-        self._guard = threading.RLock()  # a flight may land while it is being entered
+        self._guard = threading.Lock()
         self._workers = ThreadPoolExecutor(_WORKERS, thread_name_prefix="client-documents")
         self._flying: dict[str, Future[Fetched]] = {}
         self._kept: OrderedDict[str, tuple[float, Mapping[str, Any]]] = OrderedDict()
@@ -99,27 +98,38 @@ class Fetcher:
             while len(self._kept) > _KEPT:
                 self._kept.popitem(last=False)
 
-    def fetch(self, url: str, host: str, target: str) -> Fetched:
+    def fetch(self, url: str, host: str, target: str, admit: Callable[[], None] = lambda: None) -> Fetched:
         """The body at https://*host* *target*; those who ask for the same *url* at the same time share one fetch.
 
-        Raises: DocumentRefused.
+        *admit* is asked before a fetch begins, and refuses it by raising. Raises: DocumentRefused, what *admit* raises.
         """
         ends_at = time.monotonic() + self._deadline_s
+        own: Future[Fetched] = Future()
         with self._guard:
-            flight = self._flying.get(url)
-            if flight is None:
-                flight = self._flying[url] = self._workers.submit(self._fetch, host, target, ends_at)
-                flight.add_done_callback(lambda _: self._landed(url))
+            flight = self._flying.setdefault(url, own)
+        if flight is own:
+            own.add_done_callback(lambda _: self._landed(url))
+            self._take_off(own, admit, lambda: self._fetch(host, target, ends_at))
         try:
             return flight.result(timeout=max(0.0, ends_at - time.monotonic()))
         except TimeoutError:
             raise DocumentRefused("timeout") from None
+
+    def _take_off(self, flight: Future[Fetched], admit: Callable[[], None], work: Callable[[], Fetched]) -> None:
+        try:
+            admit()
+            self._workers.submit(_fly, flight, work)
+        except Exception as fault:  # noqa: BLE001 - whoever has joined meanwhile is told as well
+            flight.set_exception(fault)
 
     def _landed(self, url: str) -> None:
         with self._guard:
             self._flying.pop(url, None)
 
     def _fetch(self, host: str, target: str, ends_at: float) -> Fetched:
+        """In a worker; nothing is looked up any more for those who have given up meanwhile."""
+        if time.monotonic() >= ends_at:
+            raise DocumentRefused("timeout")
         try:
             addresses = list(self._resolve(host))
         except OSError as fault:
@@ -131,8 +141,6 @@ class Fetcher:
                 return self._fetch_from(address, host, target, ends_at)
             except NewConnectionError:
                 continue  # another of its addresses may take connections
-            except (HTTPError, HTTPException, OSError, ValueError) as fault:
-                raise DocumentRefused(type(fault).__name__) from None
         raise DocumentRefused("connection")
 
     def _fetch_from(self, address: str, host: str, target: str, ends_at: float) -> Fetched:
@@ -156,6 +164,16 @@ class Fetcher:
         finally:
             end.cancel()
             connection.close()
+
+
+def _fly(flight: Future[Fetched], work: Callable[[], Fetched]) -> None:
+    """Bring *flight* to its end. Whatever fails on the way, a stranger's answer made it fail: it is refused (CIMD-7)."""
+    try:
+        flight.set_result(work())
+    except DocumentRefused as refusal:
+        flight.set_exception(refusal)
+    except Exception as fault:  # noqa: BLE001 - as above
+        flight.set_exception(DocumentRefused(type(fault).__name__))
 
 
 def _tear_down(connection: HTTPSConnection) -> None:
@@ -216,7 +234,7 @@ def _life_s(headers: Mapping[str, str]) -> int:
     if "Expires" in headers:
         try:
             ends_at = parsedate_to_datetime(headers["Expires"]).timestamp()
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0  # RFC 9111 section 5.3: an invalid date is in the past
         return max(0, min(int(ends_at - clock.now()), _MAX_LIFE_S))
     return _DEFAULT_LIFE_S

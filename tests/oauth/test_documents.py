@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from flask_sentry_mcp import clock
+from flask_sentry_mcp import clock, signals
 from flask_sentry_mcp.config import Settings
 from flask_sentry_mcp.oauth import fetching
 from flask_sentry_mcp.oauth.fetching import DocumentRefused, Fetcher
@@ -436,6 +436,7 @@ def test_all_refusals_look_the_same(host: DocumentHost) -> None:
         ((), 300),
         (("Cache-Control: max-age=60",), 60),
         (("Cache-Control: public, max-age=60, s-maxage=120",), 120),
+        (("Cache-Control: s-maxage=120, max-age=60",), 120),
         (("Cache-Control: max-age=999999999",), 86_400),
         (("Cache-Control: max-age=0",), 0),
         (("Cache-Control: no-store",), 0),
@@ -443,6 +444,7 @@ def test_all_refusals_look_the_same(host: DocumentHost) -> None:
         (('Cache-Control: private="x", max-age=60',), 0),
         (("Expires: Thu, 01 Jan 2020 00:00:00 GMT",), 0),
         (("Expires: never",), 0),
+        (("Expires: Mon, 01 Jan 2000 00:00:00 +99999999999999999999",), 0),
         (("Expires: Fri, 01 Jan 2100 00:00:00 GMT",), 86_400),
         (("Cache-Control: max-age=x",), 300),
     ],
@@ -497,6 +499,74 @@ def test_those_who_come_together_share_one_fetch(host: DocumentHost) -> None:
     assert len(host.requests) == 1
 
 
+def test_a_sign_in_that_joins_a_fetch_is_not_counted(host: DocumentHost) -> None:
+    """CIMD-6: ten fetches a minute are not ten people a minute."""
+    provider = make_provider(fetcher=host.fetcher())
+    released = threading.Event()
+
+    def reply(connection: socket.socket) -> None:
+        released.wait(2)
+        connection.sendall(answer(GOOD))
+
+    host.reply = reply
+    with ThreadPoolExecutor(15) as pool:
+        opened = [pool.submit(Person(provider).open, ID, redirect_uri=REDIRECT) for _ in range(15)]
+        time.sleep(0.1)
+        released.set()
+
+    assert [one.result().status_code for one in opened] == [200] * 15
+
+
+def test_one_address_does_not_use_up_what_is_there_for_all(host: DocumentHost) -> None:
+    """CIMD-6: whoever makes ids up is stopped before others are."""
+    provider = make_provider(fetcher=Fetcher(resolve=lambda _: []))
+    statuses = [Person(provider).open(f"https://a{number}.example/c").status_code for number in range(25)]
+
+    elsewhere = Person(provider)
+    elsewhere.browser.environ_base["REMOTE_ADDR"] = "198.51.100.7"
+
+    assert statuses == [400] * 20 + [429] * 5
+    assert elsewhere.open("https://b.example/c").status_code == 400
+
+
+def test_there_is_a_limit_for_all_together() -> None:
+    """CIMD-6: sixty fetches a minute, whoever asks for them."""
+    provider = make_provider(fetcher=Fetcher(resolve=lambda _: []))
+    statuses = []
+    for number in range(61):
+        person = Person(provider)
+        person.browser.environ_base["REMOTE_ADDR"] = f"198.51.100.{number % 4}"
+        statuses.append(person.open(f"https://a{number}.example/c").status_code)
+
+    assert statuses == [400] * 60 + [429]
+
+
+def test_nothing_is_resolved_for_those_who_gave_up() -> None:
+    """CIMD-4: what waited for a worker until its time was over is not begun."""
+    released, asked = threading.Event(), []
+
+    def resolve(host: str) -> list[str]:
+        asked.append(host)
+        released.wait(5)
+        return []
+
+    fetcher = Fetcher(resolve=resolve, deadline_s=0.2)
+    with ThreadPoolExecutor(9) as pool:
+        for number in range(9):
+            pool.submit(fetcher.fetch, f"https://a{number}.example/c", f"a{number}.example", "/c")
+    released.set()
+    fetcher._workers.shutdown()
+
+    assert len(asked) == 8
+
+
+def test_whatever_an_answer_makes_fail_is_a_refusal(host: DocumentHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CIMD-7: a host that finds an input which we did not think of gets no fault of ours for it."""
+    monkeypatch.setattr(fetching, "_life_s", lambda _: 1 // 0)
+
+    assert is_generic(person_at(host.fetcher()).open(ID))
+
+
 def test_one_host_is_asked_ten_times_a_minute(host: DocumentHost) -> None:
     """CIMD-6, RATE-1."""
     host.publish("Cache-Control: no-store")
@@ -516,6 +586,20 @@ def test_a_refusal_says_why_in_the_log_alone(host: DocumentHost, caplog: pytest.
 
     assert f"client document at {HOST} refused: status 418" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_a_refusal_is_a_security_event(host: DocumentHost) -> None:
+    """LOG-5: with the host alone."""
+    events: list[dict[str, Any]] = []
+
+    def hear(_: object, **event: Any) -> None:
+        events.append(event)
+
+    host.reply = answer(b"", status="418 Teapot")
+    with signals.suspicious.connected_to(hear):
+        person_at(host.fetcher()).open(ID)
+
+    assert events == [{"event": "document_refused", "client_id": HOST, "grant_id": ""}]
 
 
 def test_a_fetcher_can_fail_by_itself() -> None:
