@@ -26,7 +26,7 @@ from .provider import Provider
 from .records import Approved, AuthorizationRequest
 from .redirects import client_redirect
 from .scopes import effective_scopes, offered_skills
-from .transactions import begin
+from .transactions import begin, withdraw
 
 CSRF_COOKIE = "mcp_csrf"
 _MAX_FORM = 12 * 1024
@@ -69,9 +69,7 @@ def decide(provider: Provider, gated: GatedRequest, arrival: Arrival) -> Page | 
     form = _open_form(provider, gated, arrival.cookies)
     decision = gated.params.get("decision")
     if decision == "deny":
-        _tell(provider, "denied", form.request, ())
-        refusal = {"error": "access_denied", "error_description": "The person declined."}
-        return Redirection(client_redirect(form.request, provider.issuer, **refusal))
+        return _deny(provider, form, arrival.cookies)
     if decision != "approve":
         raise OAuthError("invalid_request", "The form holds no decision.")
     chosen = set(gated.values.get("skills", ()))
@@ -89,6 +87,17 @@ def _approve(provider: Provider, form: Form, skills: tuple[str, ...], cookies: M
     _tell(provider, "given", form.request, skills)
     remembered = memory.read(provider.settings, cookies).with_approval(provider.settings, approved)
     return replace(onward, set_cookies=(*onward.set_cookies, remembered.cookie(provider.settings)))
+
+
+def _deny(provider: Provider, form: Form, cookies: Mapping[str, str]) -> Redirection:
+    """Back to the client (CON-5). Whatever was approved before of the same form, or is remembered, is withdrawn."""
+    withdraw(provider, form.jti)
+    _tell(provider, "denied", form.request, ())
+    refusal = {"error": "access_denied", "error_description": "The person declined."}
+    remembered = memory.read(provider.settings, cookies)
+    rest = remembered.without(provider.settings, form.request)
+    forgotten = () if rest == remembered else (rest.cookie(provider.settings),)
+    return Redirection(client_redirect(form.request, provider.issuer, **refusal), forgotten)
 
 
 def _page(

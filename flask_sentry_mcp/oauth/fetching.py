@@ -167,7 +167,7 @@ class Fetcher:
 
 
 def _fly(flight: Future[Fetched], work: Callable[[], Fetched]) -> None:
-    """Bring *flight* to its end. Whatever fails on the way, a stranger's answer made it fail: it is refused (CIMD-7)."""
+    """Bring *flight* to its end. Whatever fails on the way, a stranger's answer made it fail: a refusal (CIMD-7)."""
     try:
         flight.set_result(work())
     except DocumentRefused as refusal:

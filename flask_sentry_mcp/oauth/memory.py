@@ -6,7 +6,7 @@ that changed its name, needs a new approval. The cookie proves nothing about who
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from itsdangerous import BadData
 
@@ -46,9 +46,13 @@ class Memory:
 
     def with_approval(self, settings: Settings, approved: Approved) -> "Memory":
         """This memory and the new approval, which takes the place of an earlier one of the same request."""
-        kept = [one for one in self.entries if not _is_for(settings, one, approved.request)]
         digest = _digest(settings, approved.request, approved.skills)
+        kept = self.without(settings, approved.request).entries
         return Memory((*kept, Entry(digest, int(clock.now()), approved.skills))[-_MAX_ENTRIES:])
+
+    def without(self, settings: Settings, request: AuthorizationRequest) -> "Memory":
+        """This memory and nothing in it of this request."""
+        return replace(self, entries=tuple(one for one in self.entries if not _is_for(settings, one, request)))
 
     def cookie(self, settings: Settings) -> Cookie:
         """What the browser shall keep; the oldest entries give way when it grows too large."""

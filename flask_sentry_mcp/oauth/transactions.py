@@ -16,6 +16,7 @@ from itsdangerous import BadSignature
 
 from .. import clock
 from ..errors import SignInProblem
+from ..store.base import Record
 from . import keys, upstream
 from .answers import Cookie, Redirection
 from .grants import suspect
@@ -34,9 +35,8 @@ _COOKIE_VALUE = re.compile(r"([0-9]{1,12})\.[0-9a-f]{64}")
 class Returned:
     """A browser that came back from Sentry to a transaction of its own. ``cookie`` is the name of the binding."""
 
-    id: str
+    record: Record
     transaction: Transaction
-    version: int
     cookie: str
     verifier: str
 
@@ -44,12 +44,10 @@ class Returned:
 def begin(provider: Provider, approved: Approved, jti: str, present_cookies: Mapping[str, str]) -> Redirection:
     """Create the transaction of *approved* and send the browser to Sentry (STATE-1, STATE-2).
 
-    *jti* is the form's own id: posted a second time, it leads to the same redirect until the person is back (CON-4).
-    Raises: SignInProblem when they are.
+    *jti* is the form's own id: posted a second time, it leads to the same redirect until the person is back (CON-4), and
+    what it says then counts. Raises: SignInProblem when they are back.
     """
     id, transaction = _claim_form(provider, approved, jti)
-    if transaction.is_claimed:
-        raise _problem("This sign-in has been completed", "The same form was sent again.", "already completed")
     value = _binding(provider, id, transaction.created_at)
     if not _is_bound(transaction, value):
         raise _expired("the cookie secret has changed since")
@@ -58,6 +56,17 @@ def begin(provider: Provider, approved: Approved, jti: str, present_cookies: Map
     )
     cookie = Cookie(_cookie_name(id), value, provider.settings.state_ttl_s)
     return Redirection(location, (cookie,), tuple(_too_many(present_cookies, cookie.name)))
+
+
+def withdraw(provider: Provider, jti: str) -> None:
+    """End what an earlier post of the form *jti* began: the person said no after all. Raises: as begin."""
+    id = _id_of_form(provider, jti)
+    record = provider.store.get(TRANSACTION, id) if id else None
+    if id is None or record is None:
+        return
+    if not _swap(provider, record, replace(_read(record), is_claimed=True)):
+        raise _completed()
+    provider.store.delete(TRANSACTION, id)
 
 
 def find(provider: Provider, state: str | None, cookies: Mapping[str, str]) -> Returned:
@@ -69,7 +78,7 @@ def find(provider: Provider, state: str | None, cookies: Mapping[str, str]) -> R
     record = provider.store.get(TRANSACTION, id) if id else None
     if id is None or record is None:
         raise _expired("state unknown, forged or expired")
-    transaction = Transaction.from_dict(json.loads(record.value))
+    transaction = _read(record)
     name = _cookie_name(id)
     value = cookies.get(name, "")
     if not _is_bound(transaction, value):
@@ -79,22 +88,18 @@ def find(provider: Provider, state: str | None, cookies: Mapping[str, str]) -> R
             "To protect you, it can only be finished where it was started.",
             "binding",
         )
-    return Returned(id, transaction, record.version, name, _verifier(value))
+    return Returned(record, transaction, name, _verifier(value))
 
 
 def claim(provider: Provider, returned: Returned) -> None:
     """Use the transaction up, once, by its id (STATE-4). Raises: SignInProblem when it has been used."""
-    claimed = json.dumps(replace(returned.transaction, is_claimed=True).to_dict()).encode()
-    ttl_s = returned.transaction.created_at + provider.settings.state_ttl_s - clock.now()
-    if returned.transaction.is_claimed or not provider.store.swap(
-        TRANSACTION, returned.id, returned.version, claimed, ttl_s=max(ttl_s, 1)
-    ):
+    if not _swap(provider, returned.record, replace(returned.transaction, is_claimed=True)):
         suspect(provider, "state_replay", client_id=returned.transaction.approved.request.client.client_id)
         raise _problem("This sign-in has been completed", "The same answer of Sentry's came again.", "state replayed")
 
 
 def _claim_form(provider: Provider, approved: Approved, jti: str) -> tuple[str, Transaction]:
-    """The transaction of the form *jti*: a new one, or the one that its first post made."""
+    """The transaction of the form *jti*: a new one, or the one that its first post made, about what is approved now."""
     store, ttl_s = provider.store, provider.settings.state_ttl_s
     id, now = secrets.token_urlsafe(16), clock.now()
     transaction = Transaction(approved, _hash(_binding(provider, id, now)), now)
@@ -102,11 +107,38 @@ def _claim_form(provider: Provider, approved: Approved, jti: str) -> tuple[str, 
     if store.swap(FORM, jti, None, id.encode(), ttl_s=ttl_s):
         return id, transaction
     store.delete(TRANSACTION, id)
-    form = store.get(FORM, jti)
-    earlier = store.get(TRANSACTION, form.value.decode()) if form else None
-    if form is None or earlier is None:
-        raise _expired("the form's transaction is over")
-    return form.value.decode(), Transaction.from_dict(json.loads(earlier.value))
+    return _decided_anew(provider, _id_of_form(provider, jti), approved)
+
+
+def _decided_anew(provider: Provider, id: str | None, approved: Approved) -> tuple[str, Transaction]:
+    """The last decision counts: a person may come back from Sentry's page to ours and tick something else."""
+    while id is not None and (record := provider.store.get(TRANSACTION, id)):
+        transaction = _read(record)
+        later = replace(transaction, approved=approved)
+        if transaction.is_claimed:
+            raise _completed()
+        if later == transaction or _swap(provider, record, later):
+            return id, later
+    raise _expired("the form's transaction is over")
+
+
+def _id_of_form(provider: Provider, jti: str) -> str | None:
+    """The id of the transaction that the form *jti* began, if it was posted before."""
+    form = provider.store.get(FORM, jti)
+    return form.value.decode() if form else None
+
+
+def _read(record: Record) -> Transaction:
+    return Transaction.from_dict(json.loads(record.value))
+
+
+def _swap(provider: Provider, record: Record, later: Transaction) -> bool:
+    """Write *later* over *record*; False if that has been claimed, or was changed meanwhile."""
+    ttl_s = later.created_at + provider.settings.state_ttl_s - clock.now()
+    value = json.dumps(later.to_dict()).encode()
+    return not _read(record).is_claimed and provider.store.swap(
+        TRANSACTION, record.id, record.version, value, ttl_s=max(ttl_s, 1)
+    )
 
 
 def _state(provider: Provider, id: str, transaction: Transaction) -> str:
@@ -150,6 +182,10 @@ def _too_many(present: Mapping[str, str], new: str) -> Iterable[str]:
     found = {name: _COOKIE_VALUE.fullmatch(value) for name, value in present.items() if name.startswith(COOKIE_PREFIX)}
     others = sorted((int(value[1]) if value else -1, name) for name, value in found.items() if name != new)
     return [name for _, name in others[: max(0, len(others) - MAX_COOKIES + 1)]]
+
+
+def _completed() -> SignInProblem:
+    return _problem("This sign-in has been completed", "The same form was sent again.", "already completed")
 
 
 def _expired(detail: str) -> SignInProblem:

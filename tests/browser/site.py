@@ -4,6 +4,7 @@ The names below lead to this machine by the browser's own rules, so that issuer,
 deployment on https. The certificate is made for the run, and the browser is told to take it.
 """
 
+import json
 import ssl
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from werkzeug.serving import make_server
 from werkzeug.test import Client
 
 from flask_sentry_mcp import SentryMCP
+from flask_sentry_mcp.oauth.grants import GRANT
+from flask_sentry_mcp.oauth.records import Grant
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import settings_for, start_sandbox
 from tests.oauth.document_host import certificate_for
@@ -59,6 +62,11 @@ class Site:
             **changes,
         }
         return f"{PUBLIC_URL}/oauth/authorize?{urlencode(query)}"
+
+    def newest_grant(self) -> Grant:
+        """The grant of the last sign-in."""
+        records = self.app.extensions["sentry_mcp"].provider.store.find(GRANT)
+        return max((Grant.from_dict(json.loads(one.value)) for one in records), key=lambda grant: grant.started_at)
 
 
 @contextmanager

@@ -125,10 +125,12 @@ def test_the_back_button(page: Any, site: Site) -> None:
     page.wait_for_url(f"{site.sandbox.url}/**")
     page.go_back()
     page.get_by_label("Triage issues").check()
+    page.get_by_label("Look at issues").uncheck()
     page.get_by_role("button", name="Approve").click()
     sign_in_at_sentry(page)
 
     assert_back_with_code(page, site)
+    assert site.newest_grant().skills == ("triage",)
 
 
 def test_a_double_click(page: Any, site: Site) -> None:

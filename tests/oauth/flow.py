@@ -144,13 +144,15 @@ class Flow:
         given = {name: value for name, value in query.items() if value is not None}
         return self.browser.get(f"{ISSUER}/oauth/authorize", query_string=given)
 
-    def approve(self, page: TestResponse, skills: tuple[str, ...] | None = None) -> TestResponse:
+    def approve(
+        self, page: TestResponse, skills: tuple[str, ...] | None = None, *, decision: str = "approve"
+    ) -> TestResponse:
         """Press Approve on *page*, with the skills that it ticks, or with *skills*."""
         form = Form.of(page.text)
         chosen = form.checked["skills"] if skills is None else list(skills)
         return self.browser.post(
             f"{ISSUER}/oauth/approve",
-            data={**form.hidden, "decision": "approve", "skills": chosen},
+            data={**form.hidden, "decision": decision, "skills": chosen},
             headers={"Origin": ISSUER},
         )
 

@@ -246,6 +246,18 @@ def test_approving_again_replaces_what_was_remembered(person: Person, provider: 
     assert len(memory.read(provider.settings, {memory.COOKIE: cookie.value}).entries) == 1
 
 
+def test_deny_forgets_what_was_remembered(person: Person) -> None:
+    """CON-5, APP-1: the last decision counts; what else is remembered stays."""
+    client_id, other = person.register(), person.register()
+    approve(person, client_id)
+    approve(person, other)
+
+    person.press(person.open(client_id), "deny")
+
+    assert person.open(client_id, TYPED).status_code == 200
+    assert is_skipped(person.open(other, TYPED))
+
+
 def test_it_names_nobody(person: Person, provider: Provider) -> None:
     """The cookie holds digests and skills: no client, no address, no organization."""
     client_id = person.register()

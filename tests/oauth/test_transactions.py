@@ -168,6 +168,53 @@ def test_a_double_click_leads_to_the_same_place_at_sentry(flow: Flow) -> None:
     assert "code" in answer_of(flow.come_back(second.location))
 
 
+@pytest.mark.parametrize("skills", [("inspect",), ("inspect", "triage", "seer")])
+def test_the_last_decision_counts(flow: Flow, skills: tuple[str, ...]) -> None:
+    """CON-4: back from Sentry's page, something else is ticked; the grant holds what was ticked last."""
+    page = flow.ask()
+    flow.approve(page, ("inspect", "triage"))
+
+    again = flow.approve(page, skills)
+
+    token = flow.exchange(answer_of(flow.come_back(again.location))["code"]).get_json()["access_token"]
+    assert set(flow.grant(token).skills) == set(skills)
+    assert ("event:write" in query(again.location)["scope"].split()) is ("triage" in skills)
+
+
+def test_more_than_sentry_was_asked_for_is_not_granted(flow: Flow) -> None:
+    """C10: the wider decision with the narrower answer of Sentry's page that was open before."""
+    page = flow.ask()
+    narrow = flow.approve(page, ("inspect",))
+    flow.approve(page, ("inspect", "triage"))
+
+    assert answer_of(flow.come_back(narrow.location))["error"] == "access_denied"
+
+
+def test_deny_ends_what_was_approved_before(flow: Flow) -> None:
+    """CON-5: the client is told once, and that was no."""
+    page = flow.ask()
+    onward = flow.approve(page)
+
+    denied = flow.approve(page, decision="deny")
+
+    assert answer_of(denied)["error"] == "access_denied"
+    assert flow.come_back(onward.location).status_code == 400
+    assert flow.approve(page).status_code == 400
+    assert answer_of(flow.approve(page, decision="deny"))["error"] == "access_denied"
+    assert flow.events == []
+
+
+def test_what_is_completed_is_not_denied(flow: Flow) -> None:
+    """CON-5: the client has its code, so it is not told that there is none."""
+    page = flow.ask()
+    answer_of(flow.come_back(flow.approve(page).location))
+
+    answer = flow.approve(page, decision="deny")
+
+    assert answer.status_code == 400
+    assert "sent again" in answer.text
+
+
 def test_the_form_is_spent_when_the_person_is_back(flow: Flow) -> None:
     """CON-4: after the callback the same form begins nothing any more."""
     page = flow.ask()
