@@ -44,8 +44,8 @@ class Returned:
 def begin(provider: Provider, approved: Approved, jti: str, present_cookies: Mapping[str, str]) -> Redirection:
     """Create the transaction of *approved* and send the browser to Sentry (STATE-1, STATE-2).
 
-    *jti* is the form's own id: posted a second time, it leads to the same redirect until the person is back (CON-4), and
-    what it says then counts. Raises: SignInProblem when they are back.
+    *jti* is the form's own id: posted a second time, it leads to the same redirect until the person is back (CON-4),
+    and what it says then counts. Raises: SignInProblem when they are back.
     """
     id, transaction = _claim_form(provider, approved, jti)
     value = _binding(provider, id, transaction.created_at)

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, render_template, request
+from flask.blueprints import BlueprintSetupState
 from jinja2 import defaults
 from werkzeug.datastructures import Headers
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge
@@ -36,7 +37,6 @@ from .tokens import token_response
 View = Callable[[Arrival], Answer]
 log = logging.getLogger(__name__)
 
-_EVERY_METHOD = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _DELIMITERS: dict[str, Any] = {
     "block_start_string": defaults.BLOCK_START_STRING,
     "block_end_string": defaults.BLOCK_END_STRING,
@@ -82,9 +82,10 @@ def oauth_blueprint(provider: Provider) -> Blueprint:
             f"/oauth/{step.name}",
             endpoint=step.name,
             view_func=_serve(provider, step),
-            methods=_EVERY_METHOD,
             provide_automatic_options=False,
+            merge_slashes=False,  # Werkzeug's redirect to the other spelling goes to whichever Host was asked
         )
+    blueprint.record(_take_every_method)
     return blueprint
 
 
@@ -119,12 +120,19 @@ def well_known_blueprint(provider: Provider) -> Blueprint:
                 rule,
                 endpoint=endpoint,
                 view_func=_serve(provider, step),
-                methods=_EVERY_METHOD,
                 provide_automatic_options=False,
                 merge_slashes=False,
                 strict_slashes=False,
             )
+    blueprint.record(_take_every_method)
     return blueprint
+
+
+def _take_every_method(state: BlueprintSetupState) -> None:
+    """So that a refusal is ours too, whatever the method (END-1). Flask wants a list; Werkzeug's None means all."""
+    for rule in state.app.url_map.iter_rules():
+        if rule.endpoint.startswith(f"{state.blueprint.name}."):
+            rule.methods = None
 
 
 # -- the views ------------------------------------------------------------------------------------------------------
@@ -190,7 +198,9 @@ def _answer(provider: Provider, step: Step) -> Answer:
     """What *step* says to the request, its faults included."""
     try:
         if request.method == "OPTIONS":
-            return Json(204, b"", {} if step.is_browser else headers.preflight(step.methods))
+            return Json(
+                204, b"", {"Allow": _allow(step), **({} if step.is_browser else headers.preflight(step.methods))}
+            )
         if request.method not in step.methods:
             return _wrong_method(provider.settings, step)
         arrival = _arrival(provider.settings, step)
@@ -222,7 +232,11 @@ def _shown(settings: Settings, step: Step, fault: SentryMCPError, event_id: str)
 def _wrong_method(settings: Settings, step: Step) -> Page | Json:
     fault = OAuthError("invalid_request", f"This address takes {' and '.join(step.methods)} only.", status=405)
     shown = _shown(settings, step, fault, new_event_id())
-    return replace(shown, headers={**shown.headers, "Allow": ", ".join(sorted((*step.methods, "OPTIONS")))})
+    return replace(shown, headers={**shown.headers, "Allow": _allow(step)})
+
+
+def _allow(step: Step) -> str:
+    return ", ".join(sorted((*step.methods, "OPTIONS")))
 
 
 def _apology(settings: Settings, step: Step, event_id: str) -> Response:

@@ -243,20 +243,30 @@ def test_a_client_without_the_code_grant(person: Person, provider: Provider) -> 
 @pytest.mark.parametrize(
     ("step", "methods", "allow"),
     [
-        ("authorize", ["HEAD", "POST", "PUT", "DELETE"], "GET, OPTIONS"),
+        ("authorize", ["HEAD", "POST", "PUT", "DELETE", "TRACE", "PROPFIND", "FOO"], "GET, OPTIONS"),
         ("callback", ["HEAD", "POST", "PATCH"], "GET, OPTIONS"),
         ("approve", ["GET", "HEAD", "PUT"], "OPTIONS, POST"),
-        ("token", ["GET", "HEAD", "PUT", "DELETE"], "OPTIONS, POST"),
+        ("token", ["GET", "HEAD", "PUT", "DELETE", "TRACE", "PROPFIND", "FOO"], "OPTIONS, POST"),
         ("register", ["GET", "HEAD", "PUT", "DELETE"], "OPTIONS, POST"),
         ("revoke", ["GET", "HEAD", "PUT"], "OPTIONS, POST"),
     ],
 )
 def test_other_methods_are_refused(person: Person, step: str, methods: list[str], allow: str) -> None:
-    """B5, END-1: each step takes one method."""
+    """B5, END-1: each step takes one method, and refuses every other, whether anybody defined it or not."""
     for method in methods:
         answer = person.browser.open(f"{ISSUER}/oauth/{step}", method=method)
 
         assert (answer.status_code, answer.headers["Allow"]) == (405, allow)
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/oauth//authorize", "//oauth/authorize", "/oauth/authorize//", "/oauth//callback"])
+def test_another_spelling_of_the_path_leads_nowhere(person: Person, path: str) -> None:
+    """CFG-2: a redirect to the usual one would go to whichever host was asked for, with code and state."""
+    answer = person.browser.get(path, headers={"Host": "evil.example"}, query_string={"code": "c", "state": "s"})
+
+    assert answer.status_code == 404
+    assert "Location" not in answer.headers
 
 
 def test_a_long_address_is_refused(person: Person) -> None:

@@ -137,7 +137,7 @@ def test_what_is_switched_off_is_not_advertised() -> None:
     )
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"])
 def test_only_reading_is_served(person: Person, method: str) -> None:
     """META-4, END-1."""
     answer = person.browser.open(SERVER, method=method)
@@ -187,6 +187,10 @@ def test_preflights_of_the_browser_steps(sentry_host: str, origin: str, allowed:
 
     answer = person.browser.options(f"{ISSUER}/oauth/{step}", headers={"Origin": origin})
 
+    assert (answer.status_code, answer.headers["Allow"]) == (
+        204,
+        "OPTIONS, POST" if step == "approve" else "GET, OPTIONS",
+    )
     assert answer.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
     assert "Origin" in answer.headers["Vary"]
     assert "Access-Control-Allow-Credentials" not in answer.headers
