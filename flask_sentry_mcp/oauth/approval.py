@@ -45,18 +45,19 @@ class Form:
 def ask(provider: Provider, request: AuthorizationRequest, arrival: Arrival, prompt: str | None) -> Page | Redirection:
     """Show the page, or pass on at once when this browser's person approved the same before and may skip it."""
     remembered = memory.read(provider.settings, arrival.cookies)
-    entry = remembered.find(provider.settings, request)
-    known = entry.skills if entry and _are_offered(provider, request, entry.skills) else None
+    entry = remembered.find(provider, request)
+    known = entry if entry and _are_offered(provider, request, entry.skills) else None
     if known and memory.may_skip_page(provider.settings, arrival, request, prompt):
-        approved = Approved(request, known, effective_scopes(provider, request, known))
-        _tell(provider, "skipped", request, known)
-        return begin(provider, approved, secrets.token_urlsafe(16), arrival.cookies)
+        approved = Approved(request, known.skills, effective_scopes(provider, request, known.skills))
+        _tell(provider, "skipped", request, known.skills)
+        onward = begin(provider, approved, secrets.token_urlsafe(16), arrival.cookies)
+        return _keeping(provider, onward, remembered.with_use(known))
     secret = arrival.cookies.get(CSRF_COOKIE, "")
     if not _CSRF_SECRET.fullmatch(secret):
         secret = secrets.token_urlsafe(32)
     form = _new_form(provider, request, secret)
     _tell(provider, "shown", request, ())
-    page = _page(provider, form, secret, known)
+    page = _page(provider, form, secret, known.skills if known else None)
     return replace(page, delete_cookies=(memory.COOKIE,) if remembered.is_broken else ())
 
 
@@ -85,8 +86,7 @@ def _approve(provider: Provider, form: Form, skills: tuple[str, ...], cookies: M
     approved = Approved(form.request, skills, effective_scopes(provider, form.request, skills))
     onward = begin(provider, approved, form.jti, cookies)
     _tell(provider, "given", form.request, skills)
-    remembered = memory.read(provider.settings, cookies).with_approval(provider.settings, approved)
-    return replace(onward, set_cookies=(*onward.set_cookies, remembered.cookie(provider.settings)))
+    return _keeping(provider, onward, memory.read(provider.settings, cookies).with_approval(provider, approved))
 
 
 def _deny(provider: Provider, form: Form, cookies: Mapping[str, str]) -> Redirection:
@@ -94,10 +94,15 @@ def _deny(provider: Provider, form: Form, cookies: Mapping[str, str]) -> Redirec
     withdraw(provider, form.jti)
     _tell(provider, "denied", form.request, ())
     refusal = {"error": "access_denied", "error_description": "The person declined."}
+    back = Redirection(client_redirect(form.request, provider.issuer, **refusal))
     remembered = memory.read(provider.settings, cookies)
-    rest = remembered.without(provider.settings, form.request)
-    forgotten = () if rest == remembered else (rest.cookie(provider.settings),)
-    return Redirection(client_redirect(form.request, provider.issuer, **refusal), forgotten)
+    rest = remembered.without(provider, form.request)
+    return back if rest == remembered else _keeping(provider, back, rest)
+
+
+def _keeping(provider: Provider, answer: Redirection, remembered: memory.Memory) -> Redirection:
+    """*answer*, and what the browser shall remember."""
+    return replace(answer, set_cookies=(*answer.set_cookies, remembered.cookie(provider.settings)))
 
 
 def _page(
@@ -108,7 +113,10 @@ def _page(
         form.request,
         offered_skills(provider, form.request),
         chosen=chosen,
-        fields={"request": form.text, "csrf": _csrf(provider, secret, form.jti)},
+        fields={
+            "request": form.text,
+            "csrf": keys.mac(provider.settings, keys.CSRF, _csrf_text(secret, form.jti)),
+        },
         is_empty=is_empty,
     )
     return replace(page, set_cookies=(Cookie(CSRF_COOKIE, secret, provider.settings.state_ttl_s),))
@@ -138,8 +146,8 @@ def _open_form(provider: Provider, gated: GatedRequest, cookies: Mapping[str, st
     except BadData as fault:
         raise _expired(type(fault).__name__) from None
     is_same_browser = hmac.compare_digest(_hash(secret), content["csrf"])
-    token = gated.params.get("csrf", "")
-    if not is_same_browser or not hmac.compare_digest(token.encode(), _csrf(provider, secret, content["jti"]).encode()):
+    token, signed = gated.params.get("csrf", ""), _csrf_text(secret, content["jti"])
+    if not is_same_browser or not keys.is_mac(provider.settings, keys.CSRF, signed, token):
         raise _expired("csrf")
     return Form(text, content["jti"], _unpacked(provider, content["request"]))
 
@@ -188,8 +196,8 @@ def _expired(detail: str) -> SignInProblem:
     )
 
 
-def _csrf(provider: Provider, secret: str, jti: str) -> str:
-    return keys.mac(provider.settings, keys.CSRF, f"{secret}.{jti}")
+def _csrf_text(secret: str, jti: str) -> str:
+    return f"{secret}.{jti}"
 
 
 def _hash(secret: str) -> str:

@@ -17,7 +17,10 @@ from .resources import Resource, parse_resource
 from .scopes import requested_scopes
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-_ONCE = ("response_type", "response_mode", "scope", "code_challenge", "code_challenge_method", "prompt")
+_ONCE = (
+    *("response_type", "response_mode", "scope", "code_challenge", "code_challenge_method", "prompt"),
+    *("request", "request_uri"),
+)
 
 
 class ReturnToClient(OAuthError):

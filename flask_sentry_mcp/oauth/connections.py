@@ -34,7 +34,8 @@ def show(provider: Provider, arrival: Arrival) -> Page:
         return connections_page(provider.settings, None, provider.skills, csrf="")
     live = [grant for grant in grants.of_user(provider, user_id) if _is_live(provider, grant)]
     live.sort(key=lambda grant: grant.used_at, reverse=True)
-    return connections_page(provider.settings, live, provider.skills, csrf=_csrf(provider, arrival.cookies))
+    csrf = keys.mac(provider.settings, keys.CSRF, _csrf_text(arrival.cookies))
+    return connections_page(provider.settings, live, provider.skills, csrf=csrf)
 
 
 def act(provider: Provider, gated: GatedRequest, arrival: Arrival) -> Redirection:
@@ -44,8 +45,8 @@ def act(provider: Provider, gated: GatedRequest, arrival: Arrival) -> Redirectio
     if action == "sign-in":
         return _begin(provider)
     user_id = _person(provider, arrival.cookies)
-    expected = _csrf(provider, arrival.cookies)
-    if user_id is None or not hmac.compare_digest(gated.params.get("csrf", "").encode(), expected.encode()):
+    token, signed = gated.params.get("csrf", ""), _csrf_text(arrival.cookies)
+    if user_id is None or not keys.is_mac(provider.settings, keys.CSRF, signed, token):
         return Redirection(_address(provider))  # the quarter of an hour is over: the page says how to go on
     if action == "sign-out":
         return Redirection(_address(provider), delete_cookies=(PERSON_COOKIE,))
@@ -112,8 +113,8 @@ def _is_live(provider: Provider, grant: Grant) -> bool:
     return was_collected and grants.end_if_over(provider, grant) is None
 
 
-def _csrf(provider: Provider, cookies: Mapping[str, str]) -> str:
-    return keys.mac(provider.settings, keys.CSRF, f"connections.{cookies.get(PERSON_COOKIE, '')}")
+def _csrf_text(cookies: Mapping[str, str]) -> str:
+    return f"connections.{cookies.get(PERSON_COOKIE, '')}"
 
 
 def _fingerprint(secret: str) -> str:

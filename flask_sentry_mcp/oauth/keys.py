@@ -38,7 +38,21 @@ def serializer(settings: Settings, purpose: str) -> URLSafeTimedSerializer:
 
 def mac(settings: Settings, purpose: str, message: str) -> str:
     """HMAC-SHA256 of *message* under a key for *purpose*, as 64 hex digits."""
-    key = hmac.digest(settings.cookie_secret.encode(), _salt(purpose).encode(), "sha256")
+    return macs(settings, purpose, message)[0]
+
+
+def macs(settings: Settings, purpose: str, message: str) -> list[str]:
+    """As ``mac``, under every secret, newest first: to recognize what was made before the secret changed."""
+    return [_mac(secret, purpose, message) for secret in reversed(_secrets(settings))]
+
+
+def is_mac(settings: Settings, purpose: str, message: str, value: str) -> bool:
+    """Whether *value* is ``mac`` of the rest, now or under an earlier secret."""
+    return any(hmac.compare_digest(value.encode(), known.encode()) for known in macs(settings, purpose, message))
+
+
+def _mac(secret: str, purpose: str, message: str) -> str:
+    key = hmac.digest(secret.encode(), _salt(purpose).encode(), "sha256")
     return hmac.new(key, message.encode(), "sha256").hexdigest()
 
 

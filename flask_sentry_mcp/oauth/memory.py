@@ -1,7 +1,8 @@
 """Approval memory: a signed cookie in which a browser keeps what its person approved before (APP-1..4, B3, B12).
 
-An entry is bound to everything the page said: another redirect URI, organization, project, scope or skill, or a client
-that changed its name, needs a new approval. The cookie proves nothing about who sits there; it is read only here.
+An entry is bound to everything the page said: another redirect URI, organization, project, scope or skill, a skill that
+means more than it did, or a client that changed its name, needs a new approval. The cookie proves nothing about who
+sits there; it is read only here.
 """
 
 import json
@@ -15,7 +16,9 @@ from ..config import Settings
 from . import keys, redirects
 from .answers import Cookie
 from .gate import Arrival
+from .provider import Provider
 from .records import Approved, AuthorizationRequest
+from .scopes import effective_scopes
 
 COOKIE = "mcp_approvals"
 LIFE_S = 30 * 86_400
@@ -40,19 +43,23 @@ class Memory:
     entries: tuple[Entry, ...] = ()
     is_broken: bool = False
 
-    def find(self, settings: Settings, request: AuthorizationRequest) -> Entry | None:
+    def find(self, provider: Provider, request: AuthorizationRequest) -> Entry | None:
         """The latest entry for exactly this request that is not older than 30 days."""
-        return next((one for one in reversed(self.entries) if _is_for(settings, one, request)), None)
+        return next((one for one in reversed(self.entries) if _is_for(provider, one, request)), None)
 
-    def with_approval(self, settings: Settings, approved: Approved) -> "Memory":
+    def with_use(self, entry: Entry) -> "Memory":
+        """This memory, with *entry* as the one that was used last; it is no younger for that."""
+        return replace(self, entries=(*(one for one in self.entries if one != entry), entry))
+
+    def with_approval(self, provider: Provider, approved: Approved) -> "Memory":
         """This memory and the new approval, which takes the place of an earlier one of the same request."""
-        digest = _digest(settings, approved.request, approved.skills)
-        kept = self.without(settings, approved.request).entries
+        digest = _digests(provider, approved.request, approved.skills)[0]
+        kept = self.without(provider, approved.request).entries
         return Memory((*kept, Entry(digest, int(clock.now()), approved.skills))[-_MAX_ENTRIES:])
 
-    def without(self, settings: Settings, request: AuthorizationRequest) -> "Memory":
+    def without(self, provider: Provider, request: AuthorizationRequest) -> "Memory":
         """This memory and nothing in it of this request."""
-        return replace(self, entries=tuple(one for one in self.entries if not _is_for(settings, one, request)))
+        return replace(self, entries=tuple(one for one in self.entries if not _is_for(provider, one, request)))
 
     def cookie(self, settings: Settings) -> Cookie:
         """What the browser shall keep; the oldest entries give way when it grows too large."""
@@ -92,16 +99,17 @@ def may_skip_page(settings: Settings, arrival: Arrival, request: AuthorizationRe
         and arrival.fetch_site in ("same-origin", "none")
         and arrival.fetch_mode == "navigate"
         and arrival.fetch_dest == "document"
-        and prompt != "consent"
+        and "consent" not in (prompt or "").split(" ")
     )
 
 
-def _is_for(settings: Settings, entry: Entry, request: AuthorizationRequest) -> bool:
+def _is_for(provider: Provider, entry: Entry, request: AuthorizationRequest) -> bool:
     is_fresh = entry.approved_at > clock.now() - LIFE_S
-    return is_fresh and entry.digest == _digest(settings, request, entry.skills)
+    return is_fresh and entry.digest in _digests(provider, request, entry.skills)
 
 
-def _digest(settings: Settings, request: AuthorizationRequest, skills: tuple[str, ...]) -> str:
+def _digests(provider: Provider, request: AuthorizationRequest, skills: tuple[str, ...]) -> list[str]:
+    """What an entry for *request* with these *skills* is known by; the newest secret's first."""
     client, resource = request.client, request.resource
     bound_to = [
         _PAGE_VERSION,
@@ -109,10 +117,11 @@ def _digest(settings: Settings, request: AuthorizationRequest, skills: tuple[str
         _without_loopback_port(request.redirect_uri),
         [resource.url, resource.organization_slug, resource.project_slug],
         sorted(request.scopes),
-        sorted(skills),
+        [[one.id, one.label, one.sentence] for one in provider.skills if one.id in skills],
+        effective_scopes(provider, request, skills),
         [client.name, sorted(client.redirect_uris), client.auth_method],
     ]
-    return keys.mac(settings, keys.APPROVALS, json.dumps(bound_to))[:24]
+    return [mac[:24] for mac in keys.macs(provider.settings, keys.APPROVALS, json.dumps(bound_to))]
 
 
 def _without_loopback_port(uri: str) -> str:

@@ -48,8 +48,8 @@ def begin(provider: Provider, approved: Approved, jti: str, present_cookies: Map
     and what it says then counts. Raises: SignInProblem when they are back.
     """
     id, transaction = _claim_form(provider, approved, jti)
-    value = _binding(provider, id, transaction.created_at)
-    if not _is_bound(transaction, value):
+    value = next((one for one in _bindings(provider, id, transaction.created_at) if _is_bound(transaction, one)), None)
+    if value is None:
         raise _expired("the cookie secret has changed since")
     location = upstream.authorize_url(
         provider, state=_state(provider, id, transaction), verifier=_verifier(value), scopes=transaction.approved.scopes
@@ -102,7 +102,7 @@ def _claim_form(provider: Provider, approved: Approved, jti: str) -> tuple[str, 
     """The transaction of the form *jti*: a new one, or the one that its first post made, about what is approved now."""
     store, ttl_s = provider.store, provider.settings.state_ttl_s
     id, now = secrets.token_urlsafe(16), clock.now()
-    transaction = Transaction(approved, _hash(_binding(provider, id, now)), now)
+    transaction = Transaction(approved, _hash(_bindings(provider, id, now)[0]), now)
     store.put(TRANSACTION, id, json.dumps(transaction.to_dict()).encode(), ttl_s=ttl_s)
     if store.swap(FORM, jti, None, id.encode(), ttl_s=ttl_s):
         return id, transaction
@@ -155,9 +155,9 @@ def _signed_id(provider: Provider, state: str | None) -> str | None:
     return id if _ID.fullmatch(id) else None
 
 
-def _binding(provider: Provider, id: str, created_at: float) -> str:
-    """The cookie's value: when, for dropping the oldest, and 256 bits that only we can make."""
-    return f"{int(created_at)}.{keys.mac(provider.settings, BINDING, id)}"
+def _bindings(provider: Provider, id: str, created_at: float) -> list[str]:
+    """The cookie's value: when, for dropping the oldest, and 256 bits that only we can make; newest secret first."""
+    return [f"{int(created_at)}.{mac}" for mac in keys.macs(provider.settings, BINDING, id)]
 
 
 def _is_bound(transaction: Transaction, value: str) -> bool:

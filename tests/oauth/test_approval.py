@@ -2,6 +2,7 @@
 
 import html
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -317,6 +318,22 @@ def test_a_token_of_another_form_is_refused(person: Person) -> None:
     assert person.press(one, csrf=Form.of(other.text).hidden["csrf"]).status_code == 400
     assert person.press(one, csrf="").status_code == 400
     assert person.press(one, csrf="é").status_code == 400
+
+
+def test_an_open_form_survives_a_change_of_the_cookie_secret(person: Person, provider: Provider) -> None:
+    """CFG-3: as long as the earlier secret is a fallback; a second click after it is still the same."""
+    page = person.open(person.register())
+    first = person.press(page)
+    earlier = provider.settings.cookie_secret
+    rotated = replace(provider.settings, cookie_secret=secrets.token_urlsafe(32), cookie_secret_fallbacks=(earlier,))
+    object.__setattr__(provider, "settings", rotated)
+
+    second = person.press(page)
+
+    assert second.status_code == 303
+    assert second.headers.getlist("Set-Cookie")[0] == first.headers.getlist("Set-Cookie")[0]
+    object.__setattr__(provider, "settings", replace(rotated, cookie_secret_fallbacks=()))
+    assert person.press(page).status_code == 400
 
 
 def test_a_form_ends_after_ten_minutes(person: Person) -> None:

@@ -1,6 +1,9 @@
 """Approval memory: what a browser remembers, for exactly what, and when the page may be skipped (APP-1..4)."""
 
+import random
 import re
+import secrets
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,9 +11,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from flask_sentry_mcp import clock
-from flask_sentry_mcp.oauth import memory
+from flask_sentry_mcp.oauth import keys, memory
 from flask_sentry_mcp.oauth.clients import IN_USE, get_client, put_client
 from flask_sentry_mcp.oauth.provider import Provider
+from flask_sentry_mcp.skills import SKILLS, Skill
 from flask_sentry_mcp.testing import Form
 from tests.oauth.person import HTML, ISSUER, TYPED, WEB, Person, make_provider
 
@@ -99,14 +103,60 @@ def test_each_organization_is_remembered_for_itself(person: Person) -> None:
     assert is_skipped(person.open(client_id, TYPED, **other))
 
 
-def test_a_client_that_changed_needs_a_new_approval(person: Person, provider: Provider) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [{"name": "Editor Pro"}, {"redirect_uris": (WEB, "https://app.example/2")}, {"auth_method": "client_secret_post"}],
+)
+def test_a_client_that_changed_needs_a_new_approval(person: Person, provider: Provider, change: dict[str, Any]) -> None:
     """APP-1: its name, addresses and method are part of what was approved."""
     client_id = person.register()
     approve(person, client_id)
     client = get_client(provider, client_id)
     assert client is not None
-    changed = type(client).from_dict({**client.to_dict(), "name": "Editor Pro"})
-    put_client(provider, changed, kind=IN_USE, ttl_s=60)
+    put_client(provider, replace(client, **change), kind=IN_USE, ttl_s=60)
+
+    assert person.open(client_id, TYPED).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"label": "Change everything"},
+        {"sentence": "Change and delete projects."},
+        {"scopes": frozenset({"org:read", "project:write"})},
+    ],
+)
+def test_a_skill_that_means_more_needs_a_new_approval(change: dict[str, Any]) -> None:
+    """APP-1: the same tick was for other words, or for less at Sentry."""
+    deploys = Skill("deploys", "Look at deploys", "Read deploys.", frozenset({"org:read"}))
+    person = Person(make_provider(skills=(*SKILLS, deploys)))
+    client_id = person.register()
+    approve(person, client_id, ["deploys"])
+    assert is_skipped(person.open(client_id, TYPED))
+
+    object.__setattr__(person.provider, "skills", (*SKILLS, replace(deploys, **change)))
+
+    assert person.open(client_id, TYPED).status_code == 200
+
+
+def test_a_skill_that_is_no_longer_offered_needs_a_new_approval(person: Person, provider: Provider) -> None:
+    """CON-7: what a read-only server does not offer, no memory gives."""
+    client_id = person.register()
+    approve(person, client_id, ["triage"])
+
+    object.__setattr__(provider, "settings", replace(provider.settings, read_only=True))
+
+    page = person.open(client_id, TYPED)
+    assert page.status_code == 200
+    assert Form.of(page.text).checked["skills"] == ["inspect"]
+
+
+def test_a_page_that_says_something_else_needs_a_new_approval(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """APP-1: the version of its text is part of what was approved."""
+    client_id = person.register()
+    approve(person, client_id)
+
+    monkeypatch.setattr(memory, "_PAGE_VERSION", "another")
 
     assert person.open(client_id, TYPED).status_code == 200
 
@@ -148,7 +198,8 @@ def test_a_client_can_ask_for_the_page(person: Person) -> None:
     client_id = person.register()
     approve(person, client_id)
 
-    assert person.open(client_id, TYPED, prompt="consent").status_code == 200
+    for prompt in ("consent", "login consent", "consent select_account"):
+        assert person.open(client_id, TYPED, prompt=prompt).status_code == 200
     assert is_skipped(person.open(client_id, TYPED, prompt="none"))
 
 
@@ -231,6 +282,47 @@ def test_it_stays_small(person: Person, provider: Provider) -> None:
     assert len(cookie.value) <= 3584
     assert person.open(clients[0], TYPED).status_code == 200
     assert is_skipped(person.open(clients[-1], TYPED))
+
+
+def test_what_is_used_is_kept(person: Person) -> None:
+    """APP-1: the least recently used gives way, and a sign-in without the page is a use."""
+    clients = [person.register(name=f"Editor {number}") for number in range(21)]
+    for client_id in clients[:20]:
+        approve(person, client_id)
+    person.open(clients[0], TYPED)
+
+    approve(person, clients[20])
+
+    assert is_skipped(person.open(clients[0], TYPED))
+    assert person.open(clients[1], TYPED).status_code == 200
+
+
+def test_a_cookie_that_is_too_long_is_not_looked_at(person: Person, provider: Provider) -> None:
+    """APP-4: before anything is decoded, though the signature would be right."""
+    client_id = person.register()
+    approve(person, client_id)
+    cookie = person.browser.get_cookie(COOKIE, domain="mcp.test")
+    assert cookie is not None
+    entries = memory.read(provider.settings, {memory.COOKIE: cookie.value}).entries
+    plain = [[one.digest, one.approved_at, list(one.skills)] for one in entries]
+    padding = [["x", 0, [random.randbytes(3_000).hex()]]]
+    long = keys.serializer(provider.settings, keys.APPROVALS).dumps([*padding, *plain])
+    assert len(long) > 3_584
+
+    assert memory.read(provider.settings, {memory.COOKIE: str(long)}).is_broken
+
+
+def test_it_survives_a_change_of_the_cookie_secret(person: Person, provider: Provider) -> None:
+    """CFG-3: what an earlier secret made is still known, as long as that is a fallback."""
+    client_id = person.register()
+    approve(person, client_id)
+    earlier = provider.settings.cookie_secret
+    rotated = replace(provider.settings, cookie_secret=secrets.token_urlsafe(32), cookie_secret_fallbacks=(earlier,))
+    object.__setattr__(provider, "settings", rotated)
+
+    assert is_skipped(person.open(client_id, TYPED))
+    object.__setattr__(provider, "settings", replace(rotated, cookie_secret_fallbacks=()))
+    assert person.open(client_id, TYPED).status_code == 200
 
 
 def test_approving_again_replaces_what_was_remembered(person: Person, provider: Provider) -> None:

@@ -155,7 +155,13 @@ def test_the_client_is_told_by_redirect(person: Person, changes: dict[str, Any],
     assert answer.headers["Referrer-Policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("name", ["response_type", "scope", "code_challenge", "code_challenge_method", "response_mode"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("response_type", "scope", "code_challenge", "code_challenge_method", "response_mode", "prompt"),
+        *("request", "request_uri"),
+    ],
+)
 def test_a_repeated_parameter_is_named(person: Person, name: str) -> None:
     """GATE-3; Authlib quirk 6. Some clients repeat response_type and scope; the text says which it was."""
     client_id = person.register()
@@ -167,6 +173,16 @@ def test_a_repeated_parameter_is_named(person: Person, name: str) -> None:
     assert sent["error"] == "invalid_request"
     assert sent["error_description"] == f"The parameter {name} occurs more than once."
     assert "state" not in sent
+
+
+@pytest.mark.parametrize("name", ["request", "request_uri"])
+def test_an_empty_one_does_not_hide_another(person: Person, name: str) -> None:
+    """B1, B2, GATE-4: an empty value counts as absent, but only alone."""
+    query = f"client_id={person.register()}&redirect_uri={WEB}&response_type=code&{name}=&{name}=eyJ"
+
+    answer = person.browser.get(f"{ISSUER}/oauth/authorize?{query}")
+
+    assert answer_in(answer.location)["error"] == "invalid_request"
 
 
 def test_two_resources_are_one_too_many(person: Person) -> None:
