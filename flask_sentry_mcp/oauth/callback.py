@@ -60,7 +60,7 @@ def callback(provider: Provider, gated: GatedRequest, cookies: Mapping[str, str]
     _check_client(provider, approved)
     try:
         location = _finish(provider, gated.params, approved, returned.verifier)
-    except SentryMCPError as error:
+    except Exception as error:  # noqa: BLE001 - the transaction is used up: the client must learn of any fault (C12)
         location = _error_location(provider, approved, error)
     return Redirection(location, delete_cookies=(returned.cookie,))
 
@@ -91,7 +91,7 @@ def _finish(provider: Provider, params: Mapping[str, str], approved: Approved, v
     try:
         user_id = _check_pair(provider, approved, pair)
         return _location_with_code(provider, approved, _put_grant(provider, approved, pair, user_id))
-    except SentryMCPError:
+    except Exception:
         upstream.revoke(provider, pair.access_token)
         raise
 
@@ -157,17 +157,17 @@ def _location_with_code(provider: Provider, approved: Approved, signed_in: Signe
     return location
 
 
-def _error_location(provider: Provider, approved: Approved, error: SentryMCPError) -> str:
+def _error_location(provider: Provider, approved: Approved, error: Exception) -> str:
     """The address with the error that the client shall know; the rest is for the log (CB-2)."""
     event_id = new_event_id()
-    client = approved.request.client
-    log.warning("sign-in of client %s failed, event %s: %s", client.log_id, event_id, error)
+    log_id, is_ours = approved.request.client.log_id, isinstance(error, SentryMCPError)
+    log.warning("sign-in of client %s failed, event %s: %s", log_id, event_id, error, exc_info=not is_ours)
     code, sentence = _told(error)
     description = sentence if code == "access_denied" else f"{sentence} Event {event_id}."
     return client_redirect(approved.request, provider.issuer, error=code, error_description=description)
 
 
-def _told(error: SentryMCPError) -> tuple[str, str]:
+def _told(error: Exception) -> tuple[str, str]:
     if isinstance(error, OAuthError):
         return error.code, error.public
     if isinstance(error, NoAccess):

@@ -218,6 +218,27 @@ def test_an_answer_of_sentrys_has_a_size(flow: Flow) -> None:
     assert answer_of(flow.come_back(at_sentry))["error"] == "temporarily_unavailable"
 
 
+def test_a_fault_of_ours_strands_nobody(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """C12: the client is told, the binding is gone, Sentry's token is given back, and the log has the traceback."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise ZeroDivisionError("secret words")
+
+    monkeypatch.setattr("flask_sentry_mcp.oauth.callback.grants.create", fail)
+
+    answer = flow.come_back(flow.to_sentry())
+
+    told = answer_of(answer)
+    assert told["error"] == "server_error"
+    assert told["error_description"].split()[-1].rstrip(".") in caplog.text
+    assert "secret" not in answer.location
+    assert "Traceback" in caplog.text
+    assert any("mcp_tx_" in cookie and "Max-Age=0" in cookie for cookie in answer.headers.getlist("Set-Cookie"))
+    assert [one.path for one in flow.sandbox.requests].count("/oauth/revoke/") == 1
+
+
 def test_a_client_that_is_gone_is_not_redirected_to(flow: Flow) -> None:
     """C8, REDIR-7: neither with a code nor with an error."""
     at_sentry = flow.to_sentry()
