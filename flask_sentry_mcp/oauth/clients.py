@@ -30,6 +30,7 @@ class Client:
     ``kind`` is ``registered`` (by itself), ``document`` (its id is the URL of its metadata) or ``manual`` (by the
     operator). ``auth_method`` is ``none``, ``client_secret_basic``, ``client_secret_post``, or ``client_secret`` for
     one that named none and may use either of the two. ``scope`` None: whatever the server offers.
+    ``uri`` is the site that a registered one says is its own.
     """
 
     client_id: str

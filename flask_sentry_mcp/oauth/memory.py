@@ -119,7 +119,7 @@ def _digests(provider: Provider, request: AuthorizationRequest, skills: tuple[st
         sorted(request.scopes),
         [[one.id, one.label, one.sentence] for one in provider.skills if one.id in skills],
         effective_scopes(provider, request, skills),
-        [client.name, sorted(client.redirect_uris), client.auth_method],
+        [client.name, client.uri, sorted(client.redirect_uris), client.auth_method],
     ]
     return [mac[:24] for mac in keys.macs(provider.settings, keys.APPROVALS, json.dumps(bound_to))]
 

@@ -81,6 +81,7 @@ def connections_page(
         {
             "id": grant.id,
             "client": _asker(grant.client),
+            "places": _places(grant.client),
             "organization": grant.resource.organization_slug,
             "project": grant.resource.project_slug,
             "skills": [labels[id] for id in grant.skills if id in labels],
@@ -125,8 +126,17 @@ def _client(request: AuthorizationRequest) -> dict[str, str | bool | None]:
 
 
 def _asker(client: Client) -> dict[str, str | None]:
+    """A client by its name; ``host`` is proven by its document, ``site`` is what a registered one says of itself."""
     host = urlsplit(client.client_id).hostname if client.kind == "document" else None
-    return {"name": client.name, "kind": client.kind, "host": host}
+    site = redirects.parse(client.uri) if client.uri else None
+    return {"name": client.name, "kind": client.kind, "host": host, "site": site.host if site else None}
+
+
+def _places(client: Client) -> list[dict[str, str]]:
+    """Where a client may be answered, each place once: ``[{"kind": "web", "name": "claude.ai"}]``, by ``_target``."""
+    targets = [_target(uri) for uri in client.redirect_uris]
+    named = {(target["kind"], "" if target["kind"] == "loopback" else target["name"]): target for target in targets}
+    return [{"kind": target["kind"], "name": target["name"]} for target in named.values()]
 
 
 def _moment(at: float) -> dict[str, str]:

@@ -5,6 +5,7 @@ section 2 of the RFC lets us replace is replaced, and the answer says what holds
 """
 
 import hashlib
+import re
 import secrets
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -25,17 +26,24 @@ from .scopes import known_scopes, scope_tokens
 MAX_NEVER_USED = 10_000
 _RETRY_AFTER_S = 3_600
 _GRANTS = ("authorization_code", "refresh_token")
-_INVISIBLE = frozenset("\u200b\u200c\u200d\u200e\u200f\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_UNSEEN = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\U000e0100-\U000e01ef]")
+"""Letters, marks and a pattern that show nothing (Unicode's Default_Ignorable_Code_Point, and Braille's blank)."""
 _UNSEEN_CATEGORIES = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
 
 
 def is_name(text: str) -> bool:
-    """Whether *text* can stand on our page as a name: 1 to 100 visible characters that keep their order."""
+    """Whether *text* can stand on our page as a name: 1 to 100 visible characters that keep to their order and line.
+
+    One of them is a letter or a digit, and no more than three marks are stacked on any.
+    """
+    categories = [unicodedata.category(character) for character in text]
+    kinds = "".join(category[0] for category in categories)
     return (
         1 <= len(text) <= 100
-        and text.strip() != ""
-        and not _INVISIBLE & set(text)
-        and all(unicodedata.category(character) not in _UNSEEN_CATEGORIES for character in text)
+        and not _UNSEEN.search(text)
+        and not _UNSEEN_CATEGORIES & set(categories)
+        and ("L" in kinds or "N" in kinds)
+        and "MMMM" not in kinds
     )
 
 
@@ -122,6 +130,7 @@ def _new_client(metadata: Mapping[str, Any], kind: str) -> tuple[Client, str | N
         secret_hash=None if secret is None else hashlib.sha256(secret.encode()).hexdigest(),
         grant_types=tuple(metadata["grant_types"]),
         scope=tuple(metadata["scope"].split()) if "scope" in metadata else None,
+        uri=metadata.get("client_uri"),
         issued_at=float(int(clock.now())),
     )
     return client, secret

@@ -133,12 +133,15 @@ def test_escaping_does_not_depend_on_the_application() -> None:
 
 
 def test_nothing_on_the_page_comes_from_elsewhere(person: Person) -> None:
-    """CON-6, DCR-2: no script, and a logo is never loaded."""
-    client = person.register(logo_uri="https://evil.example/logo.svg", client_uri="https://evil.example")
+    """CON-6, DCR-2: no script, a logo is never loaded, and the client's site is a word in a sentence."""
+    pages = {"tos_uri": "https://evil.example/tos", "policy_uri": "https://evil.example/policy"}
+    client = person.register(logo_uri="https://evil.example/logo.svg", client_uri="https://site.example/x", **pages)
 
     page = person.open(client).text
 
     assert "evil.example" not in page
+    assert page.count("site.example") == 1
+    assert "says that it is made at site.example. Nobody has verified it." in page
     assert not re.search(r"<(script|img|link|iframe|object)", page)
 
 

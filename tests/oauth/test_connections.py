@@ -56,10 +56,23 @@ def test_a_person_sees_what_is_connected(flow: Flow) -> None:
     when = r"\d+ \w+ \d{4}, \d\d:\d\d UTC"
     assert re.fullmatch(
         r"Your connections These apps use Sentry in your name through mcp\.test\. Ending one takes effect at once\. "
-        r"Tests Name not verified Reaches northwind May Look at issues and events, Triage issues "
+        r"Tests Name not verified Where a program on your computer Reaches northwind "
+        r"May Look at issues and events, Triage issues "
         rf"Since {when} Last used {when} End access Sign out",
         text,
     )
+
+
+def test_a_person_sees_where_a_client_is(flow: Flow) -> None:
+    """Each place once, whichever of its addresses the sign-in went to."""
+    uris = ["https://app.example/cb", "https://app.example/other", "cursor://x/cb", "http://localhost:1/cb"]
+    flow.register(redirect_uris=[*uris, "http://127.0.0.1:1/cb"], token_endpoint_auth_method="none")
+    code = flow.code(redirect_uri=uris[0])
+    assert flow.exchange(code, redirect_uri=uris[0]).status_code == 200
+
+    page = sign_in(flow, flow.app.test_client())
+
+    assert "<dd>app.example, an app that opens cursor links, a program on your computer</dd>" in page.text
 
 
 def test_ending_one_takes_effect_at_once(flow: Flow) -> None:

@@ -145,6 +145,10 @@ def test_unusable_redirect_uris(person: Person, uris: Any) -> None:
         {"client_name": "\ue000"},
         {"client_name": "a\u2028b"},
         {"client_name": "   "},
+        {"client_name": "..."},
+        *({"client_name": unseen} for unseen in ("\u3164", "\u115f", "\u2800", "\u034f", "\u17b4", "\uffa0", "\ufe0f")),
+        {"client_name": "Claude\u3164"},
+        {"client_name": "Z" + "\u0335\u0311" * 4},
         {"client_name": 7},
         {"client_uri": "http://app.example"},
         {"client_uri": "javascript:alert(1)"},
@@ -173,6 +177,41 @@ def test_unusable_metadata(person: Person, member: dict[str, Any]) -> None:
     answer = register(person, {"redirect_uris": [WEB], **member})
 
     assert (answer.status_code, answer.get_json()["error"]) == (400, "invalid_client_metadata")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Claude",
+        "7",
+        "\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd",
+        "\u0e17\u0e35\u0e48",
+        "\u7f16\u8f91\u5668",
+        "Editor \u26a1\ufe0f",
+    ],
+)
+def test_names_in_every_script_are_taken(person: Person, name: str) -> None:
+    """DCR-2."""
+    assert register(person, {"redirect_uris": [WEB], "client_name": name}).get_json()["client_name"]
+
+
+def test_a_name_is_kept_in_one_spelling(person: Person, provider: Provider) -> None:
+    """DCR-2: NFC, so that two that look the same are the same."""
+    answer = register(person, {"redirect_uris": [WEB], "client_name": "E\u0301diteur"}).get_json()
+
+    client = get_client(provider, answer["client_id"])
+    assert client is not None
+    assert answer["client_name"] == client.name == "\u00c9diteur"
+
+
+def test_a_scope_of_which_nothing_is_known_is_no_limit(person: Person, provider: Provider) -> None:
+    """DCR-2: unknown scopes are dropped; with nothing left it is as if none had been named."""
+    answer = register(person, {"redirect_uris": [WEB], "scope": "unknown:scope"}).get_json()
+
+    client = get_client(provider, answer["client_id"])
+    assert client is not None
+    assert "scope" not in answer
+    assert client.scope is None
 
 
 def test_a_web_application_with_a_secret_has_no_business_on_loopback(person: Person) -> None:
