@@ -116,6 +116,26 @@ class Settings:
     client_documents: bool = _row(
         "SENTRY_MCP_CLIENT_DOCUMENTS", read.flag, "Accept client ids that are URLs of metadata documents.", True
     )
+    client_domains: tuple[str, ...] = _row(
+        "SENTRY_MCP_CLIENT_DOMAINS",
+        read.domains,
+        "Take client documents from these domains and what is below them alone; from anywhere when it is empty. A "
+        "domain such as corp.internal, which nobody can buy, is taken only if it is listed.",
+        (),
+    )
+    refused_client_domains: tuple[str, ...] = _row(
+        "SENTRY_MCP_REFUSED_CLIENT_DOMAINS",
+        read.domains,
+        "Take no client documents from these domains and what is below them.",
+        (),
+    )
+    endpoint_aliases: bool = _row(
+        "SENTRY_MCP_ENDPOINT_ALIASES",
+        read.flag,
+        "Answer at /authorize, /token and /register at the root of the site as well: for clients of protocol "
+        "2025-03-26, which read no metadata.",
+        False,
+    )
     direct_tokens: bool = _row(
         "SENTRY_MCP_DIRECT_TOKENS",
         read.flag,

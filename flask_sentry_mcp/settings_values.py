@@ -120,6 +120,14 @@ def hosts(value: object) -> tuple[str, ...]:
     return tuple(host(one) for one in words(value))
 
 
+def domains(value: object) -> tuple[str, ...]:
+    """A list of domains, without ports."""
+    found = words(value)
+    if not all(_is_host_name(one) for one in found):
+        raise ValueError("must list domains in lower case, like example.com, without scheme, port or path")
+    return found
+
+
 def _is_host_name(name: str) -> bool:
     """A name, or an IPv4 address in its usual form; what else ends in a number is an address to some programs only."""
     last = name.rpartition(".")[2]

@@ -6,10 +6,12 @@ third party's outage logs nobody out (CIMD-2).
 
 import logging
 import re
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
 from .. import signals
+from ..config import Settings
 from ..errors import BadJSON, OAuthError, SignInProblem
 from ..security import strict_json
 from . import redirects
@@ -56,17 +58,30 @@ def _count(provider: Provider, address: str, host: str) -> None:
 
 
 def address_of(provider: Provider, client_id: str) -> tuple[str, str]:
-    """Host and request target of an id, if it may be fetched (CIMD-1). Raises: DocumentRefused."""
+    """Host and request target of an id, if it may be fetched (CIMD-1, CIMD-8). Raises: DocumentRefused."""
     if not provider.settings.client_documents:
         raise DocumentRefused("switched off")
     parts = redirects.parse(client_id)
     if parts is None or len(client_id) > _MAX_LENGTH or not client_id.startswith(f"https://{parts.host}"):
         raise DocumentRefused("id")
-    if not _HOST.fullmatch(parts.host) or parts.host.endswith(_CLOSED) or parts.port not in (None, "443"):
+    if not _HOST.fullmatch(parts.host) or parts.port not in (None, "443"):
         raise DocumentRefused("id")
     if parts.path in ("", "/") or parts.host == urlsplit(provider.issuer).hostname:
         raise DocumentRefused("id")
+    if not _is_taken(provider.settings, parts.host):
+        raise DocumentRefused("domain")
     return parts.host, parts.path + ("" if parts.query is None else f"?{parts.query}")
+
+
+def _is_taken(settings: Settings, host: str) -> bool:
+    """Whether documents of *host* are taken: by the operator's lists, and names of closed networks only if listed."""
+    is_listed = _is_below(host, settings.client_domains)
+    is_open = not settings.client_domains and not host.endswith(_CLOSED)
+    return (is_listed or is_open) and not _is_below(host, settings.refused_client_domains)
+
+
+def _is_below(host: str, domains: Collection[str]) -> bool:
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
 def read_document(provider: Provider, client_id: str, body: bytes) -> Client:

@@ -47,6 +47,7 @@ _DELIMITERS: dict[str, Any] = {
     "line_statement_prefix": defaults.LINE_STATEMENT_PREFIX,
     "line_comment_prefix": defaults.LINE_COMMENT_PREFIX,
 }
+_GUESSED = ("authorize", "token", "register")
 _CACHED = {"Cache-Control": "public, max-age=3600"}
 
 
@@ -66,8 +67,15 @@ class Step:
 def oauth_blueprint(provider: Provider) -> Blueprint:
     """The routes below ``/oauth``, relative to where the extension mounts them."""
     blueprint = Blueprint("sentry_mcp_oauth", __name__, template_folder="../templates")
+    for step in _steps(provider):
+        _route(blueprint, f"/oauth/{step.name}", step.name, _serve(provider, step))
+    blueprint.record(_take_every_method)
+    return blueprint
+
+
+def _steps(provider: Provider) -> tuple[Step, ...]:
     own = functools.partial
-    for step in (
+    return (
         Step("authorize", own(_authorize, provider), ("GET",), "60/minute", is_browser=True),
         Step("approve", own(_approve, provider), ("POST",), "30/minute", gate.FORM_BYTES, is_browser=True),
         Step("callback", own(_callback, provider), ("GET",), "30/minute", is_browser=True),
@@ -77,20 +85,15 @@ def oauth_blueprint(provider: Provider) -> Blueprint:
         Step("token", own(_token, provider), ("POST",), "120/minute", gate.FORM_BYTES),
         Step("register", own(_register, provider), ("POST",), "60/minute;1000/day", gate.REGISTRATION_BYTES),
         Step("revoke", own(_revoke, provider), ("POST",), "60/minute", gate.FORM_BYTES),
-    ):
-        blueprint.add_url_rule(
-            f"/oauth/{step.name}",
-            endpoint=step.name,
-            view_func=_serve(provider, step),
-            provide_automatic_options=False,
-            merge_slashes=False,  # Werkzeug's redirect to the other spelling goes to whichever Host was asked
-        )
-    blueprint.record(_take_every_method)
-    return blueprint
+    )
 
 
 def well_known_blueprint(provider: Provider) -> Blueprint:
-    """The discovery documents, at the root of the site whatever the issuer's path (META-1, META-3, END-2, END-3)."""
+    """What is at the root of the site, whatever the issuer's path.
+
+    That is the discovery documents (META-1, META-3, END-2, END-3) and, where an operator wants them, the addresses that
+    old clients guess (END-4).
+    """
     blueprint = Blueprint("sentry_mcp_well_known", __name__)
     documents = metadata.documents(provider.settings, provider.skills)
     server_path = provider.settings.issuer_path
@@ -116,16 +119,26 @@ def well_known_blueprint(provider: Provider) -> Blueprint:
     for path, view in views.items():
         step = Step("metadata", view, ("GET", "HEAD"), "300/minute", headers=_CACHED)
         for rule, endpoint in ((path, view.__name__), (f"{path}/<path:_rest>", f"{view.__name__}_below")):
-            blueprint.add_url_rule(
-                rule,
-                endpoint=endpoint,
-                view_func=_serve(provider, step),
-                provide_automatic_options=False,
-                merge_slashes=False,
-                strict_slashes=False,
-            )
+            _route(blueprint, rule, endpoint, _serve(provider, step), strict_slashes=False)
+    for step in _steps(provider) if provider.settings.endpoint_aliases else ():
+        if step.name in _GUESSED:
+            _route(blueprint, f"/{step.name}", step.name, _serve(provider, step))
     blueprint.record(_take_every_method)
     return blueprint
+
+
+def _route(
+    blueprint: Blueprint, rule: str, endpoint: str, view: Callable[..., Response], *, strict_slashes: bool = True
+) -> None:
+    """Have *blueprint* answer at *rule*; no other spelling is redirected to it, which would be to whichever Host."""
+    blueprint.add_url_rule(
+        rule,
+        endpoint=endpoint,
+        view_func=view,
+        provide_automatic_options=False,
+        merge_slashes=False,
+        strict_slashes=strict_slashes,
+    )
 
 
 def _take_every_method(state: BlueprintSetupState) -> None:
@@ -208,7 +221,10 @@ def _answer(provider: Provider, step: Step) -> Answer:
         return step.view(arrival)
     except ReturnToClient as fault:
         log.info("%s: %s, by redirect to client %s", step.name, fault.code, fault.client.log_id)
-        return refusal(provider.settings, fault)
+        answer = refusal(provider.settings, fault)
+        if isinstance(answer, Page) and not gate.wants_html(request.headers.get("Accept", "")):
+            return _shown(provider.settings, step, fault, new_event_id())
+        return answer
     except SentryMCPError as fault:
         event_id = new_event_id()
         level = logging.WARNING if fault.http_status >= 500 else logging.INFO

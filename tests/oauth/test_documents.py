@@ -188,6 +188,42 @@ def test_ids_that_are_not_looked_up(client_id: str) -> None:
     assert asked == []
 
 
+@pytest.mark.parametrize(
+    ("settings", "is_taken"),
+    [
+        ({}, True),
+        ({"SENTRY_MCP_CLIENT_DOMAINS": "other.example app.example"}, True),
+        ({"SENTRY_MCP_CLIENT_DOMAINS": "example"}, True),
+        ({"SENTRY_MCP_CLIENT_DOMAINS": "pp.example"}, False),
+        ({"SENTRY_MCP_CLIENT_DOMAINS": "www.app.example"}, False),
+        ({"SENTRY_MCP_REFUSED_CLIENT_DOMAINS": "app.example"}, False),
+        ({"SENTRY_MCP_REFUSED_CLIENT_DOMAINS": "pp.example"}, True),
+        ({"SENTRY_MCP_CLIENT_DOMAINS": "example", "SENTRY_MCP_REFUSED_CLIENT_DOMAINS": "app.example"}, False),
+    ],
+)
+def test_an_operator_may_list_domains(host: DocumentHost, settings: dict[str, str], is_taken: bool) -> None:
+    """CIMD-8: a domain and what is below it; those that are refused look like every other refusal."""
+    answer = person_at(host.fetcher(), **settings).open(ID, redirect_uri=REDIRECT)
+
+    assert answer.status_code == 200 if is_taken else is_generic(answer)
+    assert bool(host.requests) is is_taken
+
+
+def test_a_name_of_a_closed_network_is_taken_if_it_is_listed() -> None:
+    """CIMD-1: its address is judged like any other."""
+    asked: list[str] = []
+
+    def resolve(host: str) -> list[str]:
+        asked.append(host)
+        return ["10.0.0.1"]
+
+    person = person_at(Fetcher(resolve=resolve), SENTRY_MCP_CLIENT_DOMAINS="corp.internal")
+
+    for host in ("editor.corp.internal", "editor.other.internal"):
+        assert is_generic(person.open(f"https://{host}/c"))
+    assert asked == ["editor.corp.internal"]
+
+
 def test_documents_can_be_switched_off(host: DocumentHost) -> None:
     person = person_at(host.fetcher(), SENTRY_MCP_CLIENT_DOCUMENTS=False)
 

@@ -168,6 +168,15 @@ def test_an_error_may_wait_on_a_page() -> None:
     assert f'href="{WEB}?error=unsupported_response_type&amp;' in page.text
 
 
+def test_a_program_gets_the_error_as_json() -> None:
+    """AUTHZ-3, GATE-7: a page with a link is for a person."""
+    person = Person(make_provider(SENTRY_MCP_ERROR_REDIRECT="interstitial"))
+
+    answer = person.open(person.register(), headers={"Accept": "application/json"}, response_type="x")
+
+    assert (answer.status_code, answer.get_json()["error"]) == (400, "unsupported_response_type")
+
+
 def test_clients_that_are_known_are_answered_at_once() -> None:
     """AUTHZ-3: those of the operator's, and programs on the person's own machine."""
     provider = make_provider(SENTRY_MCP_ERROR_REDIRECT="interstitial")

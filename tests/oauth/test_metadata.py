@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.oauth.person import ISSUER, Person, make_provider
+from tests.oauth.person import ISSUER, WEB, Person, make_provider
 
 SERVER = f"{ISSUER}/.well-known/oauth-authorization-server"
 RESOURCE = f"{ISSUER}/.well-known/oauth-protected-resource"
@@ -199,3 +199,18 @@ def test_preflights_of_the_browser_steps(sentry_host: str, origin: str, allowed:
 def test_documents_are_json_of_one_line(person: Person) -> None:
     assert b"\n" not in person.browser.get(SERVER).data
     assert json.loads(person.browser.get(f"{RESOURCE}/mcp").data)["resource"] == f"{ISSUER}/mcp"
+
+
+def test_old_clients_find_the_addresses_that_they_guess() -> None:
+    """END-4: at the root of the site, by the same handlers, and only where the operator wants it."""
+    person = Person(make_provider(SENTRY_MCP_ENDPOINT_ALIASES=True, SENTRY_MCP_PUBLIC_URL=f"{ISSUER}/sentry"))
+    client_id = person.browser.post(f"{ISSUER}/register", json={"redirect_uris": [WEB]}).get_json()["client_id"]
+
+    page = person.browser.get(f"{ISSUER}/authorize", query_string={"client_id": client_id, "response_type": "x"})
+    refused = person.browser.post(f"{ISSUER}/token", data={"client_id": client_id, "grant_type": "x"})
+
+    assert page.location.startswith(f"{WEB}?error=unsupported_response_type&")
+    assert refused.get_json()["error"] == "unsupported_grant_type"
+    assert person.browser.get(f"{ISSUER}/sentry/oauth/connections").status_code == 200
+    for path in ("/authorize", "/token", "/register"):
+        assert Person(make_provider()).browser.post(f"{ISSUER}{path}").status_code == 404
