@@ -102,6 +102,19 @@ def test_sample_values_are_refused(value: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("key", "most"), [("SENTRY_MCP_CODE_TTL", 600), ("SENTRY_MCP_REFRESH_GRACE", 3_600), ("SENTRY_MCP_STATE_TTL", 600)]
+)
+def test_what_must_end_soon_has_an_upper_bound(key: str, most: int) -> None:
+    """CFG-1."""
+    config.load(GOOD | {key: most})
+
+    (told,) = mistakes(**{key: most + 1})
+
+    assert told.startswith(f"{key} must be a whole number from")
+    assert told.endswith(f" to {most}.")
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "mcp.acme.example",
@@ -118,6 +131,11 @@ def test_sample_values_are_refused(value: str) -> None:
         "https://mcp.acme.example:",
         "https://[::1",
         "https://a..b",
+        "https://-",
+        "https://:8080",
+        "https://a:0",
+        "https://a:08443",
+        "https://[127.0.0.1]",
         "https://",
         "http://mcp.acme.example",
         "http://127.0.0.1:80",
@@ -253,6 +271,8 @@ def test_every_row_says_what_it_is_for() -> None:
         ("SENTRY_MCP_PRIVATE_SCHEMES", "Cursor"),
         ("SENTRY_MCP_PRIVATE_SCHEMES", "cursor://"),
         ("SENTRY_MCP_PRIVATE_SCHEMES", "//"),
+        ("SENTRY_MCP_CLIENT_DOMAINS", "https://app.example"),
+        ("SENTRY_MCP_REFUSED_CLIENT_DOMAINS", "app.example:443"),
         ("SENTRY_MCP_RESOURCE_PATH", "/oauth"),
         ("SENTRY_MCP_RESOURCE_PATH", "/oauth/token"),
         ("SENTRY_MCP_STORE", "mysql://h/db"),

@@ -1,5 +1,7 @@
 """The approval page: what it says, who may post it, what each button does (CON-1..7, B3, B5, B11)."""
 
+import base64
+import hmac
 import html
 import re
 import secrets
@@ -13,7 +15,7 @@ import pytest
 from flask import Flask
 
 from flask_sentry_mcp import clock, signals
-from flask_sentry_mcp.oauth import keys
+from flask_sentry_mcp.oauth import approval, keys
 from flask_sentry_mcp.oauth.clients import NEVER_USED, forget_client, get_client, put_client
 from flask_sentry_mcp.oauth.provider import Provider
 from flask_sentry_mcp.skills import SKILLS, Skill
@@ -358,6 +360,32 @@ def test_a_form_from_the_future_is_refused(person: Person) -> None:
     assert person.press(page).status_code == 400
 
 
+def test_a_form_has_a_size_before_it_is_read(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CON-2: one that is too long is neither shown nor, though it is ours, decoded."""
+    client_id = person.register()
+    page = person.open(client_id)
+    size = len(Form.of(page.text).hidden["request"])
+
+    monkeypatch.setattr(approval, "_MAX_FORM", size)
+    assert person.press(page).status_code == 303
+    monkeypatch.setattr(approval, "_MAX_FORM", size - 1)
+    assert person.press(page).status_code == 400
+    assert person.open(client_id, state="s" * 4_000).status_code == 400
+
+
+def test_the_text_of_another_browsers_form_is_refused(person: Person, provider: Provider) -> None:
+    """CON-3: by the hash in the text, even if the token could be made."""
+    victim = Person(provider)
+    secret = re.search(r"__Host-mcp_csrf=([\w-]{43})", victim.open(victim.register()).headers["Set-Cookie"])
+    assert secret
+    page = person.open(person.register())
+    content = keys.serializer(provider.settings, keys.APPROVAL_FORM).loads(Form.of(page.text).hidden["request"])
+
+    token = keys.mac(provider.settings, keys.CSRF, f"{secret[1]}.{content['jti']}")
+
+    assert victim.press(page, csrf=token).status_code == 400
+
+
 @pytest.mark.parametrize("text", ["", "x", "a.b.c", ".eJw.x.y", "é", "x" * 13_000])
 def test_a_forged_form_is_refused(person: Person, text: str) -> None:
     page = person.open(person.register())
@@ -476,6 +504,19 @@ def test_loopback_issuers_do_without_the_prefix() -> None:
         assert "Secure" not in header
         assert "HttpOnly" in header
     assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_signatures_are_hmac_of_a_derived_key(provider: Provider) -> None:
+    """CFG-3: SHA-256, and a key of its own for every purpose; the default would be SHA-1 and a concatenation."""
+    settings = provider.settings
+    for signed in (
+        str(keys.serializer(settings, "purpose").dumps("x")),
+        keys.signer(settings, "purpose").sign("x").decode(),
+    ):
+        text, _, signature = signed.rpartition(".")
+        key = hmac.digest(settings.cookie_secret.encode(), b"flask-sentry-mcp/purpose", "sha256")
+        expected = base64.urlsafe_b64encode(hmac.digest(key, text.encode(), "sha256")).rstrip(b"=").decode()
+        assert signature == expected
 
 
 def test_keys_are_separate_by_purpose(person: Person, provider: Provider) -> None:

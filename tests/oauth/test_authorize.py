@@ -1,5 +1,6 @@
 """Authorize: what is refused on our page, what by redirect, in which order (section 9); and that it writes nothing."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -110,6 +111,20 @@ def test_a_loopback_address_may_have_another_port(person: Person) -> None:
 
     assert person.open(client_id, redirect_uri="http://127.0.0.1:61000/cb").status_code == 200
     assert person.open(client_id, redirect_uri="http://localhost:5000/cb").status_code == 400
+
+
+def test_an_address_that_would_not_be_registered_any_more_is_refused() -> None:
+    """A3: judged again, for the operator may have taken a scheme from the list."""
+    provider = make_provider(SENTRY_MCP_PRIVATE_SCHEMES="cursor")
+    person = Person(provider)
+    client_id = person.register("cursor://anysphere/cb")
+    assert person.open(client_id, redirect_uri="cursor://anysphere/cb").status_code == 200
+
+    object.__setattr__(provider, "settings", replace(provider.settings, private_schemes=()))
+
+    answer = person.open(client_id, redirect_uri="cursor://anysphere/cb")
+    assert answer.status_code == 400
+    assert "Location" not in answer.headers
 
 
 # -- phase B: the client is told -------------------------------------------------------------------------------------
@@ -288,6 +303,9 @@ def test_another_spelling_of_the_path_leads_nowhere(person: Person, path: str) -
 def test_a_long_address_is_refused(person: Person) -> None:
     """GATE-5."""
     assert person.open(person.register(), padding="x" * 8192).status_code == 414
+    for size, status in ((4_096, 400), (4_097, 414)):
+        query = "state=s&padding=".ljust(size, "x")
+        assert person.browser.get(f"{ISSUER}/oauth/callback?{query}").status_code == status
 
 
 def test_behind_a_proxy_that_speaks_http_to_us() -> None:

@@ -1,16 +1,25 @@
 """The callback: what comes back from Sentry, and what the client is told of it (B5, section 12)."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from flask_sentry_mcp import clock
-from flask_sentry_mcp.oauth.clients import IN_USE, NEVER_USED
+from flask_sentry_mcp.oauth.clients import IN_USE, NEVER_USED, get_client, put_client
 from flask_sentry_mcp.oauth.grants import GRANT, of_user
 from flask_sentry_mcp.testing import REDIRECT_URI
 from tests.oauth.flow import ISSUER, MCP, Flow, answer_of
 
 MIRA = "3104522"
+TOKENS: dict[str, Any] = {
+    "token_type": "Bearer",
+    "access_token": "a" * 64,
+    "refresh_token": "b" * 64,
+    "expires_in": 2_591_999,
+    "scope": "event:read org:read project:read team:read",
+    "user": {"id": "1", "name": "M", "email": "m@northwind.example"},
+}
 
 
 def token_posts(flow: Flow) -> int:
@@ -148,6 +157,7 @@ def test_a_code_of_another_sign_in_at_sentry_is_of_no_use(flow: Flow) -> None:
         ({"status": 429, "headers": {"Retry-After": "9"}}, "temporarily_unavailable"),
         ({"drop": True}, "temporarily_unavailable"),
         ({"status": 302, "headers": {"Location": "http://127.0.0.1:1/"}}, "temporarily_unavailable"),
+        ({"status": 302, "body": TOKENS}, "temporarily_unavailable"),
         ({"status": 200, "html": True}, "temporarily_unavailable"),
         ({"status": 401, "body": {"error": "invalid_client"}}, "server_error"),
         ({"status": 400, "body": {"error": "invalid_grant"}}, "server_error"),
@@ -252,6 +262,21 @@ def test_a_client_that_is_gone_is_not_redirected_to(flow: Flow) -> None:
     assert token_posts(flow) == 0
 
 
+def test_an_address_withdrawn_meanwhile_is_not_redirected_to(flow: Flow) -> None:
+    """REDIR-7, C8: the transaction says where the answer goes, the registration whether it may."""
+    at_sentry = flow.to_sentry()
+    client = get_client(flow.provider, flow.client_id)
+    assert client is not None
+    moved = replace(client, redirect_uris=("https://client.example/new",))
+    put_client(flow.provider, moved, kind=NEVER_USED, ttl_s=60)
+
+    answer = flow.come_back(at_sentry)
+
+    assert answer.status_code == 400
+    assert "Location" not in answer.headers
+    assert token_posts(flow) == 0
+
+
 def test_members_get_a_code_for_their_organization(flow: Flow) -> None:
     """B15, C11: by the person's own list, in whatever region."""
     assert flow.code(resource=f"{MCP}/northwind/checkout-api")
@@ -317,16 +342,6 @@ def test_the_clients_other_checks_are_made_again(flow: Flow) -> None:
         server.create_authorization_response(
             request, grant_user=object(), grant=server.get_authorization_grant(request)
         )
-
-
-TOKENS: dict[str, Any] = {
-    "token_type": "Bearer",
-    "access_token": "a" * 64,
-    "refresh_token": "b" * 64,
-    "expires_in": 2_591_999,
-    "scope": "event:read org:read project:read team:read",
-    "user": {"id": "1", "name": "M", "email": "m@northwind.example"},
-}
 
 
 def state_of(flow: Flow) -> str:

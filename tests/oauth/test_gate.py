@@ -117,6 +117,24 @@ def test_sizes(raw: bytes, allowed: bool) -> None:
             query(raw)
 
 
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("client_secret", 512),
+        ("code", 256),
+        ("refresh_token", 512),
+        ("resource", 512),
+        ("scope", 1_000),
+        ("token", 512),
+    ],
+)
+def test_sizes_of_what_is_posted(name: str, most: int) -> None:
+    """GATE-6."""
+    assert form(f"{name}={'a' * most}".encode()).params[name]
+    with pytest.raises(OAuthError):
+        form(f"{name}={'a' * (most + 1)}".encode())
+
+
 def test_a_long_address_and_a_large_body_are_refused() -> None:
     """GATE-5: 414 for the address, 413 for a body that was cut off."""
     with pytest.raises(OAuthError) as long:

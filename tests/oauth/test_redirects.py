@@ -82,6 +82,7 @@ def test_accepts(uri: str) -> None:
         "https://app.example/cb?a=b&state",
         "https://app.example/cb?%69ss=x",
         "https://app.example/cb?a;error=x",
+        "https://app.example/cb?error_description=x",
         # plain http beyond this computer
         "http://app.example/cb",
         "http://127.1/cb",
