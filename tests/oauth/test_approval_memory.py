@@ -105,7 +105,12 @@ def test_each_organization_is_remembered_for_itself(person: Person) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"name": "Editor Pro"}, {"redirect_uris": (WEB, "https://app.example/2")}, {"auth_method": "client_secret_post"}],
+    [
+        {"name": "Editor Pro"},
+        {"uri": "https://elsewhere.example"},
+        {"redirect_uris": (WEB, "https://app.example/2")},
+        {"auth_method": "client_secret_post"},
+    ],
 )
 def test_a_client_that_changed_needs_a_new_approval(person: Person, provider: Provider, change: dict[str, Any]) -> None:
     """APP-1: its name, addresses and method are part of what was approved."""
@@ -139,16 +144,18 @@ def test_a_skill_that_means_more_needs_a_new_approval(change: dict[str, Any]) ->
     assert person.open(client_id, TYPED).status_code == 200
 
 
-def test_a_skill_that_is_no_longer_offered_needs_a_new_approval(person: Person, provider: Provider) -> None:
-    """CON-7: what a read-only server does not offer, no memory gives."""
+def test_a_skill_that_is_no_longer_offered_needs_a_new_approval() -> None:
+    """CON-7: what a read-only server does not offer, no memory gives; also when it needs nothing of Sentry."""
+    deploys = Skill("deploys", "Deploy", "Start deployments.", frozenset(), writes=True)
+    person = Person(make_provider(skills=(*SKILLS, deploys)))
     client_id = person.register()
-    approve(person, client_id, ["triage"])
+    approve(person, client_id, ["deploys"], scope="org:read")
+    assert is_skipped(person.open(client_id, TYPED, scope="org:read"))
 
-    object.__setattr__(provider, "settings", replace(provider.settings, read_only=True))
+    read_only = replace(person.provider.settings, read_only=True)
+    object.__setattr__(person.provider, "settings", read_only)
 
-    page = person.open(client_id, TYPED)
-    assert page.status_code == 200
-    assert Form.of(page.text).checked["skills"] == ["inspect"]
+    assert person.open(client_id, TYPED, scope="org:read").status_code == 200
 
 
 def test_a_page_that_says_something_else_needs_a_new_approval(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
