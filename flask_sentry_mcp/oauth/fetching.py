@@ -178,9 +178,10 @@ def _fly(flight: Future[Fetched], work: Callable[[], Fetched]) -> None:
 
 def _tear_down(connection: HTTPSConnection) -> None:
     """Wake whoever waits on the connection: a byte now and then would otherwise hold a worker for ever."""
-    if connection.sock is not None:
+    open_socket = connection.sock  # read once: the worker may be closing it at this moment
+    if open_socket is not None:
         try:
-            connection.sock.shutdown(socket.SHUT_RDWR)
+            open_socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it has just been closed
 
