@@ -22,7 +22,7 @@ from flask_sentry_mcp.oauth.fetching import DocumentRefused, Fetcher
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.addresses import is_public
 from tests.oauth.document_host import HOST, ID, REDIRECT, DocumentHost, answer, document, document_host, slowly
-from tests.oauth.person import ISSUER, Person, answer_in, make_provider
+from tests.oauth.person import HTML, ISSUER, Person, answer_in, make_provider
 from tests.store.processes import forked
 
 
@@ -34,6 +34,11 @@ def host(tmp_path: Path) -> Iterator[DocumentHost]:
 
 def person_at(fetcher: Fetcher, **settings: Any) -> Person:
     return Person(make_provider(fetcher=fetcher, **settings))
+
+
+def come_from(number: int) -> dict[str, str]:
+    """The headers of a browser at an address of its own, behind a proxy."""
+    return {**HTML, "X-Forwarded-For": f"198.51.100.{number}"}
 
 
 def is_generic(answer: TestResponse) -> bool:
@@ -555,26 +560,21 @@ def test_a_sign_in_that_joins_a_fetch_is_not_counted(host: DocumentHost) -> None
     assert [one.result().status_code for one in opened] == [200] * 15
 
 
-def test_one_address_does_not_use_up_what_is_there_for_all(host: DocumentHost) -> None:
+def test_one_address_does_not_use_up_what_is_there_for_all() -> None:
     """CIMD-6: whoever makes ids up is stopped before others are."""
-    provider = make_provider(fetcher=Fetcher(resolve=lambda _: []))
-    statuses = [Person(provider).open(f"https://a{number}.example/c").status_code for number in range(25)]
+    person = person_at(Fetcher(resolve=lambda _: []), SENTRY_MCP_TRUSTED_PROXY_HOPS=1)
 
-    elsewhere = Person(provider)
-    elsewhere.browser.environ_base["REMOTE_ADDR"] = "198.51.100.7"
+    statuses = [person.open(f"https://a{number}.example/c", come_from(1)).status_code for number in range(25)]
 
     assert statuses == [400] * 20 + [429] * 5
-    assert elsewhere.open("https://b.example/c").status_code == 400
+    assert person.open("https://b.example/c", come_from(2)).status_code == 400
 
 
 def test_there_is_a_limit_for_all_together() -> None:
     """CIMD-6: sixty fetches a minute, whoever asks for them."""
-    provider = make_provider(fetcher=Fetcher(resolve=lambda _: []))
-    statuses = []
-    for number in range(61):
-        person = Person(provider)
-        person.browser.environ_base["REMOTE_ADDR"] = f"198.51.100.{number % 4}"
-        statuses.append(person.open(f"https://a{number}.example/c").status_code)
+    person = person_at(Fetcher(resolve=lambda _: []), SENTRY_MCP_TRUSTED_PROXY_HOPS=1)
+
+    statuses = [person.open(f"https://a{number}.example/c", come_from(number % 4)).status_code for number in range(61)]
 
     assert statuses == [400] * 60 + [429]
 
