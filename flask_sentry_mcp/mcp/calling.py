@@ -28,7 +28,8 @@ from .rounds import Round, arguments_of, input_required, round_of
 from .running import run
 from .visible import VisibleTool
 
-_PASSED_ON = (ProtocolError, Unauthenticated, InsufficientScope, StoreUnavailable)
+_SIGNS = (BecomesTask, Cancelled, GeneratorExit)
+_PASSED_ON = (ProtocolError, Unauthenticated, InsufficientScope, StoreUnavailable, *_SIGNS)
 MOST_VALUES = 100
 
 
@@ -133,7 +134,7 @@ def _result(
             log.info("Tool %s: %s: %s", tool.name, error.code, error)
             return complete(call, content.error_result(error.public)), error.code
         return complete(call, content.error_result(unexpected(f"tool {tool.name}"))), error.code
-    except (Exception, SystemExit):  # noqa: BLE001 - a tool is somebody else's code: nothing of this may pass
+    except BaseException:  # noqa: BLE001 - a tool is somebody else's code: what passes here ends a whole worker
         return complete(call, content.error_result(unexpected(f"tool {tool.name}"))), "server_error"
 
 
@@ -247,6 +248,10 @@ def _run(
             return complete(call, answer(talk))
         except InputRequired as unanswered:
             return input_required(call, subject, arguments, at, unanswered.questions)
+        except (Exception, *_SIGNS):
+            raise
+        except BaseException as error:  # as of tools: what passes the door ends a whole worker
+            raise RuntimeError("what an author wrote raised more than an Exception") from error
 
     def too_late() -> bytes:
         raise ProtocolError(INTERNAL_ERROR, "This did not finish in time.", status=200)
