@@ -211,11 +211,17 @@ class Settings:
     sentry_timeout_s: int = _row(
         "SENTRY_MCP_SENTRY_TIMEOUT", read.whole(1, 300), "How long one request to Sentry may take.", 30
     )
-    tool_timeout_s: int = _row("SENTRY_MCP_TOOL_TIMEOUT", read.whole(1, 3_600), "How long one tool call may take.", 120)
+    tool_timeout_s: int = _row(
+        "SENTRY_MCP_TOOL_TIMEOUT",
+        read.whole(1, 3_600),
+        "How long a call may take that runs beside its request: of a tool for long work, or one whose client hears of "
+        "it meanwhile. A tool's own timeout_s comes first.",
+        120,
+    )
     streams_per_worker: int = _row(
         "SENTRY_MCP_STREAMS_PER_WORKER",
         read.whole(1, 100_000),
-        "Streams one worker holds open at once. On a server with threads, fewer than it has.",
+        "Streams to listening clients that one worker holds open. On a server with threads, fewer than it has.",
         24,
     )
     streams_per_grant: int = _row(

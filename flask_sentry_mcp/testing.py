@@ -118,7 +118,7 @@ class MCPClient:
     def request(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """The result of a JSON-RPC request. Raises AssertionError with the whole answer when it is an error."""
         response = self.post(method, params)
-        answer = response.get_json(silent=True) or {}
+        answer = _message_in(response)
         if "result" not in answer:
             raise AssertionError(f"{method}: {response.status} {response.get_data(as_text=True)}")
         result: dict[str, Any] = answer["result"]
@@ -283,6 +283,15 @@ def authorization(client_id: str, verifier: str, resource: str) -> dict[str, str
         "code_challenge_method": "S256",
         "resource": resource,
     }
+
+
+def _message_in(response: TestResponse) -> dict[str, Any]:
+    """The JSON-RPC answer: the body, or the last event of a stream, which a slow call has."""
+    if response.mimetype != "text/event-stream":
+        return response.get_json(silent=True) or {}
+    data = [line for line in response.get_data(as_text=True).splitlines() if line.startswith("data: {")]
+    answer: dict[str, Any] = json.loads(data[-1].removeprefix("data: ")) if data else {}
+    return answer
 
 
 class Form(HTMLParser):

@@ -1,5 +1,6 @@
 """flask_sentry_mcp.testing: a signed-in client in one line, with the skills and the constraint one asks for."""
 
+import time
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from marshmallow import fields
 
 from flask_sentry_mcp import Context, SentryMCP, clock
 from flask_sentry_mcp.extension import state_of
+from flask_sentry_mcp.mcp import running
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import MODERN, MCPClient, settings_for, sign_in, start_sandbox
 
@@ -21,6 +23,21 @@ def test_signs_in_and_calls_in_every_version_of_the_protocol(app: Flask, sandbox
     assert result.is_error is False
     assert result.structured["user"]["email"] == "mira@northwind.example"
     assert {tool["name"] for tool in mcp.tools()} >= {"find_organizations", "find_projects", "search_issues"}
+
+
+def test_a_slow_call_is_answered_on_a_stream(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its result is the same to a test."""
+    monkeypatch.setattr(running, "OPEN_AFTER_S", 0.01)
+    app = Flask("app")
+    app.config.update(settings_for(sandbox))
+
+    @SentryMCP(app).tool(reads_only=True, timeout_s=30)
+    def dawdle(ctx: Context) -> str:
+        """Take a moment."""
+        time.sleep(0.1)
+        return "at last"
+
+    assert sign_in(app, sandbox).call("dawdle").text == "at last"
 
 
 def test_signs_in_as_another_person(app: Flask, sandbox: Sandbox) -> None:

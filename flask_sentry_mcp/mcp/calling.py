@@ -25,7 +25,7 @@ from .messages import INTERNAL_ERROR, INVALID_PARAMS
 from .prompt import prompt_result
 from .resource import LARGEST_URI, read_result
 from .rounds import Round, arguments_of, input_required, round_of
-from .running import run
+from .running import Work, run
 from .visible import VisibleTool
 
 _SIGNS = (BecomesTask, Cancelled, GeneratorExit)
@@ -50,41 +50,50 @@ def call_tool(call: Call) -> Outcome:
         return complete(call, content.error_result("The tool did not finish in time."))
 
     work = partial(_watched, call, seen, arguments, at)
+    name, timeout_s = f"Tool {tool.name}", tool.timeout_s
+    wait = partial(
+        run,
+        call,
+        name=name,
+        answers=at.answers,
+        timeout_s=timeout_s,
+        on_timeout=too_late,
+        is_long=tool.task is not None,
+    )
     if tool.task is None or not call.terms.modern or call.server.memory is None:
-        return run(call, work, answers=at.answers, timeout_s=tool.timeout_s, on_timeout=too_late)
-    return _call_as_task(call, seen, arguments, at, work, too_late)
+        return wait(work)
+    begin = partial(tasks.begin, call, work, at.answers, name=name, timeout_s=timeout_s, on_timeout=too_late)
+    return _call_as_task(call, seen, arguments, work, wait, begin)
 
 
 def _call_as_task(
     call: Call,
     seen: VisibleTool,
     arguments: dict[str, Any],
-    at: Round,
-    work: Callable[[Conversation], bytes],
-    too_late: Callable[[], bytes],
+    work: Work,
+    wait: Callable[..., Outcome],
+    begin: Callable[[], bytes],
 ) -> Outcome:
     """A call of a tool for long work: a task for a client that knows them, at once or when the tool says so."""
     tool = seen.tool
     if tool.task == "required":
         tasks.require(call.terms)
-    declared = tasks.declared_by(call.terms)
-    if declared and tool.task_from_start:
+    if not tasks.declared_by(call.terms):
+        return wait(work)
+    if tool.task_from_start:
         try:
             seen.keywords(call.context, arguments)
         except SentryMCPError as error:
             return complete(call, content.error_result(error.public))
-        return tasks.begin(call, work, at.answers)
-    try:
-        return run(
-            call,
-            work,
-            answers=at.answers,
-            timeout_s=tool.timeout_s,
-            on_timeout=too_late,
-            may_become_task=declared,
-        )
-    except BecomesTask:
-        return tasks.begin(call, work, at.answers)
+        return begin()
+
+    def until_a_task(talk: Conversation) -> bytes:
+        try:
+            return work(talk)
+        except BecomesTask:
+            return begin()
+
+    return wait(until_a_task, may_become_task=True)
 
 
 def _watched(call: Call, seen: VisibleTool, arguments: dict[str, Any], at: Round, talk: Conversation) -> bytes:
@@ -256,7 +265,7 @@ def _run(
     def too_late() -> bytes:
         raise ProtocolError(INTERNAL_ERROR, "This did not finish in time.", status=200)
 
-    return run(call, work, answers=at.answers, on_timeout=too_late)
+    return run(call, work, name=call.request.method, answers=at.answers, on_timeout=too_late)
 
 
 def _during(call: Call, talk: Conversation) -> Context:

@@ -2,9 +2,8 @@
 
 import functools
 import logging
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..config import Settings
@@ -13,12 +12,15 @@ from ..errors import SentryMCPError, StoreUnavailable
 from ..security.limits import Limits
 from ..security.origin import OriginRule
 from ..skills import SKILLS, Skill
+from .crew import Crew
 from .era import CHANGES, SERVER_INFO_KEY
 from .hub import Hub
 from .messages import encode
+from .places import CALLS, TASKS, Places
+from .presence import Presence
 from .seal import Seal
 from .sessions import Memory, Sessions
-from .streams import Places
+from .streams import Ending
 from .tasks import EXTENSION, Tasks
 from .tool import Toolbox
 from .visible import Views
@@ -32,9 +34,10 @@ class Endpoint:
 
     ``app`` is the sender of signals. ``challenge`` gives the ``WWW-Authenticate`` header for an error at an address
     (organization, project, raw query string), or None when the error has none. Without a ``store`` there are no
-    sessions of 2025, so no questions to its clients, and nobody is told of changes. A stream occupies a thread of a
-    threaded server: keep ``streams_per_worker`` below the number of threads. ``workers`` is how many calls may run
-    beside their requests.
+    sessions of 2025, so no questions to its clients, and nobody is told of changes. A stream on which changes are told
+    occupies a thread of a threaded server: keep ``streams_per_worker`` below the number of threads. ``workers`` is how
+    many calls may run beside their requests, and how many tasks besides these. When the ``ending`` is near, streams
+    that have no end of their own come to one.
     """
 
     app: object
@@ -53,6 +56,8 @@ class Endpoint:
     streams_per_grant: int = 16
     streams_per_worker: int = 24
     workers: int = 64
+    workers_per_grant: int = 16
+    ending: Ending = field(default_factory=Ending)
 
 
 class Server:
@@ -79,12 +84,14 @@ class Server:
         self.address_key = functools.lru_cache(maxsize=4096)(endpoint.limits.address_key)
         self.state_seal = Seal(secrets, "request-state")
         self.places = Places(endpoint.streams_per_grant, endpoint.streams_per_worker)
-        self.workers = threading.BoundedSemaphore(endpoint.workers)
+        self.crew = Crew(Places(endpoint.workers_per_grant, endpoint.workers, CALLS), "mcp-call")
+        self.task_crew = Crew(Places(endpoint.workers_per_grant, endpoint.workers, TASKS), "mcp-task")
         self.memory = endpoint.store
         self.serves = False
-        self._hub = None if endpoint.store is None else Hub(endpoint.store)
+        self._hub = None if endpoint.store is None else Hub(endpoint.store, endpoint.ending)
         self._sessions = None if endpoint.store is None else Sessions(endpoint.store)
-        self._tasks = None if endpoint.store is None else Tasks(endpoint.store)
+        self._presence = None if endpoint.store is None else Presence(endpoint.store)
+        self._tasks = None if endpoint.store is None else Tasks(endpoint.store, self.presence)
         if endpoint.store is not None:
             endpoint.toolbox.watch(self.list_changed)
 
@@ -101,6 +108,13 @@ class Server:
         if self._sessions is None:
             raise LookupError("this endpoint has no store")
         return self._sessions
+
+    @property
+    def presence(self) -> Presence:
+        """This worker's sign of life. Raises LookupError when there is no store to leave it in."""
+        if self._presence is None:
+            raise LookupError("this endpoint has no store")
+        return self._presence
 
     @property
     def tasks(self) -> Tasks:

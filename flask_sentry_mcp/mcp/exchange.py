@@ -9,7 +9,8 @@ import math
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 from ..context import Elicited, Question
 from ..errors import InvalidInput, ProtocolError, ToolFailed
@@ -17,9 +18,15 @@ from .era import LOG_LEVELS, Terms
 from .messages import INVALID_PARAMS, MISSING_CAPABILITY, encode
 from .questions import BadAnswer, Elicit, Roots, Sample
 
-Emit = Callable[[bytes], None]
 ANSWER_TIMEOUT_S = 600.0
+PROGRESS_AT_ONCE, PROGRESS_PER_S = 25.0, 25.0
 CANNOT_ASK = "This tool has to ask something that this client cannot answer."
+
+
+class Emit(Protocol):
+    """Sends a message before the result. One that is a *courtesy* may have to wait, or be left out."""
+
+    def __call__(self, message: bytes, *, courtesy: bool = False) -> None: ...
 
 
 class InputRequired(BaseException):
@@ -45,13 +52,21 @@ class Conversation:
         self._terms = terms
         self._emit = emit
         self._reached = -math.inf
+        self._pace = None if terms.progress_token is None else Pace(PROGRESS_AT_ONCE, PROGRESS_PER_S)
         self._asked = 0
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
-        """``notifications/progress``, if there is a token for it and it is progress."""
-        if self._emit is None or self._terms.progress_token is None or not progress > self._reached:
+        """``notifications/progress``, if there is a token for it, it is progress, and it is not too much of it.
+
+        The last step, to the *total*, is always told.
+        """
+        if self._emit is None or self._pace is None or not self._reached < progress < math.inf:
             return
         self._reached = progress
+        if total is not None and not math.isfinite(total):
+            total = None
+        if not self._pace.allows() and progress != total:
+            return
         params: dict[str, Any] = {"progressToken": self._terms.progress_token, "progress": progress}
         params |= {} if total is None else {"total": total}
         params |= {} if message is None else {"message": message}
@@ -69,7 +84,7 @@ class Conversation:
 
     def _notify(self, method: str, params: Mapping[str, Any]) -> None:
         if self._emit is not None:
-            self._emit(encode({"jsonrpc": "2.0", "method": method, "params": params}))
+            self._emit(encode({"jsonrpc": "2.0", "method": method, "params": params}), courtesy=True)
 
     def can(self, capability: str) -> bool:
         """Whether the client declared it. An elicitation without a mode is for forms."""
@@ -116,6 +131,24 @@ class Conversation:
         """Only where a client can come back."""
 
 
+class Pace:
+    """A few *at_once*, and after that so many *per_s*."""
+
+    def __init__(self, at_once: float, per_s: float) -> None:
+        self._most, self._per_s = at_once, per_s
+        self._left, self._looked = at_once, time.monotonic()
+
+    def allows(self) -> bool:
+        """Whether one more may follow now."""
+        now = time.monotonic()
+        self._left = min(self._most, self._left + (now - self._looked) * self._per_s)
+        self._looked = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class Replay(Conversation):
     """2026-07-28. *answers* are those of all rounds so far, by key, as the client sent them."""
 
@@ -159,7 +192,8 @@ class Replay(Conversation):
 class Dialogue(Conversation):
     """2025, on a stream within a session. *listen* yields what the client sends for this session meanwhile.
 
-    ``listen(after, timeout_s)`` returns ``(sequence, envelope)`` pairs: replies, and notices of cancellation.
+    ``listen(after, timeout_s)`` returns ``(sequence, envelope)`` pairs: replies, and notices of cancellation. While the
+    client thinks about a question, *paused* stops the tool's clock.
     """
 
     def __init__(
@@ -169,18 +203,13 @@ class Dialogue(Conversation):
         listen: Callable[[int, float], list[tuple[int, dict[str, Any]]]] | None = None,
         is_cancelled: Callable[[], bool] = bool,
         hang_up: Callable[[int], None] | None = None,
+        paused: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         super().__init__(terms, emit)
         self._listen = listen
         self._is_cancelled = is_cancelled
         self._hang_up = hang_up
-        self._waited_s = 0.0
-        self._waits_since: float | None = None
-
-    def waited(self) -> float:
-        """Seconds that were spent waiting for answers, which are not counted against the tool."""
-        since = self._waits_since
-        return self._waited_s + (0.0 if since is None else time.monotonic() - since)
+        self._paused = paused
 
     def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
         """Send the questions, wait for the answers.
@@ -195,7 +224,8 @@ class Dialogue(Conversation):
         for id, key in open_ids.items():
             asked = {"jsonrpc": "2.0", "id": id, "method": questions[key].method}
             self._emit(encode({**asked, "params": questions[key].params()}))
-        answers = self._collect(self._listen, open_ids)
+        with self._paused():
+            answers = self._collect(self._listen, open_ids)
         try:
             return {key: question.read(answers[key]) for key, question in questions.items()}
         except BadAnswer:
@@ -204,26 +234,23 @@ class Dialogue(Conversation):
     def _collect(
         self, listen: Callable[[int, float], list[tuple[int, dict[str, Any]]]], open_ids: dict[str, str]
     ) -> dict[str, Any]:
-        started = self._waits_since = time.monotonic()
+        until = time.monotonic() + ANSWER_TIMEOUT_S
         after = 0
         answers: dict[str, Any] = {}
-        try:
-            while open_ids:
-                if time.monotonic() - started > ANSWER_TIMEOUT_S:
-                    raise ToolFailed("The client did not answer in time.")
-                if self.is_cancelled():
-                    raise Cancelled
-                for sequence, said in listen(after, 1.0):
-                    after = sequence
-                    key = open_ids.pop(str(said.get("id")), None)
-                    if key is None:
-                        continue
-                    if not isinstance(said.get("result"), dict):
-                        raise ToolFailed("The client refused to answer.")
-                    answers[key] = said["result"]
-            return answers
-        finally:
-            self._waited_s, self._waits_since = self.waited(), None
+        while open_ids:
+            if time.monotonic() > until:
+                raise ToolFailed("The client did not answer in time.")
+            if self.is_cancelled():
+                raise Cancelled
+            for sequence, said in listen(after, 1.0):
+                after = sequence
+                key = open_ids.pop(str(said.get("id")), None)
+                if key is None:
+                    continue
+                if not isinstance(said.get("result"), dict):
+                    raise ToolFailed("The client refused to answer.")
+                answers[key] = said["result"]
+        return answers
 
     def is_cancelled(self) -> bool:
         """Whether the client cancelled this call."""

@@ -4,10 +4,11 @@ What changes is told to all workers through one channel of the store. A stream a
 caller may still be here, so a revoked grant loses its streams too.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ..context import Presented
 from ..errors import BadTransport, ProtocolError, SentryMCPError
@@ -16,12 +17,15 @@ from .call import Call, log
 from .endpoint import Server
 from .era import META
 from .hub import Change
-from .messages import INVALID_PARAMS, METHOD_NOT_FOUND, encode, result_message
+from .messages import INTERNAL_ERROR, INVALID_PARAMS, METHOD_NOT_FOUND, encode, error_message, result_message
 from .sessions import MOST_SUBSCRIPTIONS, Session
 from .streams import KEEP_ALIVE, KEEP_ALIVE_S, LIFE_S, Stream, frame
 
 _SUBSCRIPTION_KEY = META + "subscriptionId"
 _LISTS = {"toolsListChanged": "tools", "promptsListChanged": "prompts", "resourcesListChanged": "resources"}
+_LOOK_S = 1.0
+_WORKER_GONE = "The server that ran this call has stopped. Call again."
+T = TypeVar("T")
 _EVENT_ID = re.compile(r"([A-Za-z0-9_-]{16})\.(\d{1,9})")
 
 
@@ -42,9 +46,7 @@ def listen(call: Call) -> Stream:
     def wants(change: Change) -> bool:
         return change.get("list") in kinds or change.get("uri") in uris or change.get("task") in task_ids
 
-    def frames(after: int) -> Iterator[bytes]:
-        acknowledged = {"notifications": honoured, **tag}
-        yield frame(_notification("notifications/subscriptions/acknowledged", acknowledged))
+    def told(after: int) -> Iterator[bytes]:
         for change in _changes(server, call.presented, after, wants):
             if change is None:
                 yield KEEP_ALIVE
@@ -55,6 +57,11 @@ def listen(call: Call) -> Stream:
             elif change.get("task") in task_ids:
                 task = tasks.told(server, change["task"], call.context.grant_id)
                 yield KEEP_ALIVE if task is None else frame(_notification("notifications/tasks", task | tag))
+
+    def frames(after: int) -> Iterator[bytes]:
+        acknowledged = {"notifications": honoured, **tag}
+        yield frame(_notification("notifications/subscriptions/acknowledged", acknowledged))
+        yield from _until_refused(told(after))
         ended = {"resultType": "complete", **tag}
         yield frame(result_message(request.id, encode(ended)))
 
@@ -67,8 +74,13 @@ def listen_in_session(server: Server, session: Session, presented: Presented) ->
     No message may go to two streams of a session, so a new one ends the one before; and it ends with its session.
     """
 
+    begins = server.hub.position()
     leave = server.places.take(session.grant_id)
-    mark = server.sessions.take_over(session)
+    try:
+        mark = server.sessions.take_over(session)
+    except BaseException:
+        leave()
+        raise
 
     def wants(change: Change) -> bool:
         return "list" in change or "uri" in change or change.get("ended") == session.id
@@ -85,40 +97,54 @@ def listen_in_session(server: Server, session: Session, presented: Presented) ->
             elif change.get("uri") in server.sessions.find(session.id, session.grant_id).subscriptions:
                 yield frame(_notification("notifications/resources/updated", {"uri": change["uri"]}))
 
-    return Stream(frames(server.hub.position()), leave)
+    return Stream(_until_refused(frames(begins)), leave)
 
 
 def resume(server: Server, session: Session, last_event_id: str, presented: Presented) -> Stream:
     """What a stream of 2025 said after the client's last event, and goes on saying, until its result.
 
-    It ends with its session, or its caller's grant.
+    It ends with its session, its caller's grant, or the worker that ran the call.
+
+    Raises: BadTransport (400) when there is no such stream; a 404 would tell the client that its session is over.
     """
     found = _EVENT_ID.fullmatch(last_event_id)
-    if found is None:
-        raise BadTransport(400, "The Last-Event-ID is not one of ours.")
+    begun = server.sessions.recorded(session, found[1], 0, 0) if found else None
+    if not found or not begun:
+        raise BadTransport(400, "The Last-Event-ID is of no stream of this session.")
     stream, seen = found[1], int(found[2])
+    head = json.loads(begun[0][3]) if begun[0][1] == 0 else None  # the store may not have taken it
 
     def frames() -> Iterator[bytes]:
         yield KEEP_ALIVE
-        after, until = 0, time.monotonic() + LIFE_S
-        while time.monotonic() < until:
-            kept = server.sessions.recorded(session, stream, after, KEEP_ALIVE_S)
-            try:
-                server.endpoint.authenticate(presented)
-                server.sessions.find(session.id, session.grant_id)
-            except SentryMCPError as error:
-                log.info("A stream ends: %s: %s", error.code, error)
-                return
+        after, said, until = 0, time.monotonic(), time.monotonic() + LIFE_S
+        while time.monotonic() < until and not server.endpoint.ending.is_near:
+            kept = server.sessions.recorded(session, stream, after, min(_LOOK_S, KEEP_ALIVE_S))
+            if not kept and time.monotonic() - said < KEEP_ALIVE_S:
+                continue
+            said = time.monotonic()
+            server.endpoint.authenticate(presented)
+            server.sessions.find(session.id, session.grant_id)
             if not kept:
+                if head is not None and server.presence.is_gone(head["worker"]):
+                    yield frame(error_message(head["request"], INTERNAL_ERROR, _WORKER_GONE))
+                    return
                 yield KEEP_ALIVE
             for sequence, number, last, message in kept:
                 after = sequence
-                if number > seen:
+                if number > seen and message:
                     yield frame(message, f"{stream}.{number}")
                 if last:
                     return
 
-    return Stream(frames(), server.places.take(session.grant_id))
+    return Stream(_until_refused(frames()), server.places.take(session.grant_id))
+
+
+def _until_refused(frames: Iterator[T]) -> Iterator[T]:
+    """*frames*, which end when their caller may not be here any more, or the store cannot tell."""
+    try:
+        yield from frames
+    except SentryMCPError as error:
+        log.info("A stream ends: %s: %s", error.code, error)
 
 
 def _honoured(call: Call, wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,18 +174,20 @@ def _texts(wanted: Mapping[str, Any], name: str) -> list[str] | None:
 def _changes(
     server: Server, presented: Presented | None, after: int, wants: Callable[[Change], bool]
 ) -> Iterator[Change | None]:
-    """What is wanted, as it comes; None when nothing came for a while. Ends with the stream's life, or the caller's."""
+    """What is wanted, as it comes; None when nothing came for a while. Ends with the stream's life, or the server's.
+
+    Raises: what ``authenticate`` raises.
+    """
     until = time.monotonic() + LIFE_S
-    try:
-        while time.monotonic() < until:
-            after, told = server.hub.wait(after, KEEP_ALIVE_S, wants)
-            if presented is not None:
-                server.endpoint.authenticate(presented)
-            if not told:
-                yield None
-            yield from told
-    except SentryMCPError as error:
-        log.info("A stream ends: %s: %s", error.code, error)
+    while time.monotonic() < until:
+        after, told = server.hub.wait(after, KEEP_ALIVE_S, wants)
+        if server.endpoint.ending.is_near:
+            return
+        if presented is not None:
+            server.endpoint.authenticate(presented)
+        if not told:
+            yield None
+        yield from told
 
 
 def _notification(method: str, params: Mapping[str, Any] | None) -> bytes:

@@ -13,6 +13,7 @@ from ..clock import now
 from ..errors import BadTransport
 from .era import CHANGES
 from .messages import encode
+from .streams import LIFE_S
 
 KIND, LISTENER_KIND = "mcp-session", "mcp-listener"
 TTL_S = 8 * 3600.0
@@ -151,6 +152,11 @@ class Sessions:
 
     # What goes out on a stream is kept for a while, for a client that comes back.
 
+    def open(self, session: Session, stream: str, worker: str, request_id: str | int) -> None:
+        """A *stream* of *session* begins: at which worker, and which request it answers."""
+        head = encode({"worker": worker, "request": request_id})
+        self._memory.publish(f"mcp-out:{session.id}:{stream}", b"0:0:" + head, ttl_s=LIFE_S)
+
     def record(self, session: Session, stream: str, number: int, message: bytes, *, last: bool) -> None:
         """Keep message *number* of *stream*; *last* says that none follows."""
         head = b"%d:%d:" % (number, last)
@@ -159,7 +165,10 @@ class Sessions:
     def recorded(
         self, session: Session, stream: str, after: int, timeout_s: float
     ) -> list[tuple[int, int, bool, bytes]]:
-        """What was kept after sequence *after*: ``(sequence, number, is last, message)``."""
+        """What was kept after sequence *after*: ``(sequence, number, is last, message)``.
+
+        Number 0 is what ``open`` left: JSON with the ``worker`` and the id of the ``request``.
+        """
         kept = []
         for one in self._memory.wait(f"mcp-out:{session.id}:{stream}", after, timeout_s=timeout_s):
             number, last, message = one.body.split(b":", 2)

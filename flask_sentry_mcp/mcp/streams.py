@@ -1,14 +1,9 @@
 """Server-sent events under WSGI: an iterator that a server reads, frame by frame, until it ends or the client goes.
 
-A stream occupies what serves it: one thread of a threaded server, one greenlet under gevent. So they are counted, per
-grant and per worker, and one too many is refused before it begins.
+A stream occupies what serves it: one thread of a threaded server, one greenlet under gevent.
 """
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
-
-from ..errors import TooManyRequests
 
 KEEP_ALIVE = b": keep-alive\n\n"
 KEEP_ALIVE_S = 15.0
@@ -25,6 +20,12 @@ def frame(message: bytes, id: str | None = None) -> bytes:
 def hang_up(id: str, retry_ms: int) -> bytes:
     """The last event before we close the connection of a stream that goes on: come back after *retry_ms*."""
     return b"id: %b\nretry: %d\ndata: \n\n" % (id.encode(), retry_ms)
+
+
+class Ending:
+    """Whether the server is about to stop. A plain flag: where a signal is handled no lock may be taken."""
+
+    is_near = False
 
 
 class Stream:
@@ -49,41 +50,3 @@ class Stream:
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
             on_close()
-
-
-class Places:
-    """How many streams may be open at once, per grant and in this worker."""
-
-    def __init__(self, per_grant: int, per_worker: int) -> None:
-        self._per_grant, self._per_worker = per_grant, per_worker
-        self._taken: Counter[str] = Counter()
-        self._lock = threading.Lock()
-
-    def take(self, grant_id: str) -> Callable[[], None]:
-        """Take a place; call what comes back to leave it. Raises: TooManyRequests when there is none."""
-        with self._lock:
-            if self._taken[grant_id] >= self._per_grant:
-                raise TooManyRequests(
-                    f"{self._per_grant} streams of one grant",
-                    public="This sign-in holds as many open streams as are served. Close one, then try again.",
-                    retry_after_s=5,
-                )
-            if self._taken.total() >= self._per_worker:
-                raise TooManyRequests(
-                    f"{self._per_worker} streams in this worker",
-                    public="The server holds as many open streams as it can. Try again shortly.",
-                    retry_after_s=5,
-                )
-            self._taken[grant_id] += 1
-        return lambda: self._leave(grant_id)
-
-    def _leave(self, grant_id: str) -> None:
-        with self._lock:
-            self._taken[grant_id] -= 1
-            if not self._taken[grant_id]:
-                del self._taken[grant_id]
-
-    @property
-    def open(self) -> int:
-        """How many are taken now."""
-        return self._taken.total()

@@ -8,20 +8,22 @@ Source: https://github.com/modelcontextprotocol/ext-tasks
 
 import json
 import secrets
-import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..clock import now
 from ..context import Question
-from ..errors import ProtocolError, StoreUnavailable, TooManyRequests
+from ..errors import ProtocolError, StoreUnavailable
 from .call import Call, complete, log, object_in, text_in
+from .crew import Job
 from .door import error_message_for
 from .era import CHANGES, Terms
 from .exchange import CANNOT_ASK, Cancelled, Conversation, as_capabilities, read_answers
 from .messages import INTERNAL_ERROR, INVALID_PARAMS, MISSING_CAPABILITY, encode
+from .presence import Presence
 from .questions import as_input_request
 from .sessions import Memory
 
@@ -29,10 +31,9 @@ if TYPE_CHECKING:
     from .endpoint import Server
 
 EXTENSION = "io.modelcontextprotocol/tasks"
-KIND, WORKER_KIND = "mcp-task", "mcp-worker"
+KIND = "mcp-task"
 TTL_S = 3600.0
 POLL_MS = 1000
-SIGN_OF_LIFE_S, SILENCE_S = 10.0, 35.0
 _TERMINAL = ("completed", "failed", "cancelled")
 _TRIES = 50
 Record: TypeAlias = dict[str, Any]
@@ -120,49 +121,54 @@ def _written(time_s: float) -> str:
 # -- beginning and running ------------------------------------------------------------------------------------------
 
 
-def begin(call: Call, work: Work, answers: dict[str, Any]) -> bytes:
+def begin(
+    call: Call,
+    work: Work,
+    answers: dict[str, Any],
+    *,
+    name: str,
+    timeout_s: float | None,
+    on_timeout: Callable[[], bytes],
+) -> bytes:
     """Put *work* to its own thread and return the handle. *answers* are those that were given before it began.
 
-    Raises: TooManyRequests when this worker runs as much as it may.
+    After *timeout_s* (default: when nobody can ask after the task any more) *on_timeout* gives the result.
+
+    Raises: TooManyRequests when this worker, or the grant, runs as much as it may.
     """
-    tasks = call.server.tasks
-    if not call.server.workers.acquire(blocking=False):
-        raise TooManyRequests("workers", public="The server is busy. Try again shortly.", retry_after_s=5)
-    try:
-        id, record = tasks.create(call.context.grant_id)
-    except BaseException:
-        call.server.workers.release()
-        raise
-    talk = TaskConversation(call.terms, tasks, id, answers)
-    run = call.server.carry(lambda: _run(call, work, talk, id))
-    threading.Thread(target=run, daemon=True, name="mcp-task").start()
+    tasks, id = call.server.tasks, secrets.token_urlsafe(24)
+    job = Job(name, timeout_s or TTL_S)
+    talk = TaskConversation(call.terms, tasks, id, answers, job)
+    with ExitStack() as held:
+        held.callback(call.server.task_crew.place(call.context.grant_id))
+        hold = call.server.presence.hold(talk.is_cancelled)
+        held.callback(hold.release)
+        record = tasks.create(id, call.context.grant_id, hold.worker)
+        leave = held.pop_all().close
+    run = call.server.carry(lambda: _end_with(tasks, id, lambda: work(talk)))
+    call.server.task_crew.start(job, run, lambda: _end_with(tasks, id, on_timeout), leave)
     handle = encode({"resultType": "task", **_told(id, record)})
     return b"%b,%b}" % (handle[:-1], call.server.signature)
 
 
-def _run(call: Call, work: Work, talk: "TaskConversation", id: str) -> None:
+def _end_with(tasks: "Tasks", id: str, work: Callable[[], bytes]) -> None:
+    """The end of a task is what *work* gives, unless it has ended already."""
     try:
-        result = json.loads(work(talk))
-        call.server.tasks.finish(id, "completed", {"result": result})
+        tasks.finish(id, "completed", {"result": json.loads(work())})
     except Cancelled:
         log.info("A task was cancelled")
     except BaseException as error:  # noqa: BLE001 - whatever it is, whoever asks after the task has to learn of it
-        told = json.loads(error_message_for(None, error))["error"]
-        call.server.tasks.finish(id, "failed", {"error": told})
-    finally:
-        call.server.tasks.ended()
-        call.server.workers.release()
+        tasks.finish(id, "failed", {"error": json.loads(error_message_for(None, error))["error"]})
 
 
 class TaskConversation(Conversation):
     """The exchange of a task: questions wait in its record, progress becomes its status message."""
 
-    def __init__(self, terms: Terms, tasks: "Tasks", id: str, answers: dict[str, Any]) -> None:
+    def __init__(self, terms: Terms, tasks: "Tasks", id: str, answers: dict[str, Any], job: Job) -> None:
         super().__init__(terms)
-        self._tasks, self._id, self._answers = tasks, id, answers
+        self._tasks, self._id, self._answers, self._job = tasks, id, answers, job
         self._used: set[str] = set()
         self._looked = self._said = time.monotonic()
-        self._cancelled = False
 
     def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
         """The message, at most once a second."""
@@ -181,17 +187,21 @@ class TaskConversation(Conversation):
         if keys:
             asked = {keys[key]: as_input_request(questions[key]) for key in keys}
             self._tasks.change(self._id, lambda record: record.update(status="input_required", questions=asked))
-        found = {key: self._answers[key] for key in questions if key in self._answers}
+        known = {key: self._answers[key] for key in questions if key in self._answers}
+        with self._job.paused():
+            return read_answers(questions, known | self._answered(keys))
+
+    def _answered(self, keys: Mapping[str, str]) -> dict[str, Any]:
+        """What the client says to the questions that stand in the record under the values of *keys*."""
         while keys:
             record = self._tasks.find(self._id)
             if record is None or record["status"] in _TERMINAL:
                 raise Cancelled
             if all(one in record["answers"] for one in keys.values()):
-                found |= {key: record["answers"][one] for key, one in keys.items()}
                 self._tasks.change(self._id, lambda record: record.update(status="working", questions={}))
-                break
+                return {key: record["answers"][one] for key, one in keys.items()}
             self._tasks.wait(self._id)
-        return read_answers(questions, found)
+        return {}
 
     def _unused(self, key: str) -> str:
         """A key names one question over the life of a task."""
@@ -202,56 +212,38 @@ class TaskConversation(Conversation):
         return unused
 
     def is_cancelled(self) -> bool:
-        """Whether the client cancelled the task; looked up at most twice a second."""
-        if not self._cancelled and time.monotonic() - self._looked > 0.5:
+        """Whether the task is over: cancelled by its client, or out of time. Looked up at most twice a second."""
+        if not self._job.is_given_up and time.monotonic() - self._looked > 0.5:
             self._looked = time.monotonic()
             record = self._tasks.find(self._id)
-            self._cancelled = record is None or record["status"] in _TERMINAL
-        return self._cancelled
+            if record is None or record["status"] in _TERMINAL:
+                self._job.give_up()
+        return self._job.is_given_up
 
 
 # -- the records ----------------------------------------------------------------------------------------------------
 
 
 class Tasks:
-    """The tasks of one application, and the sign of life of this worker."""
+    """The tasks of one application."""
 
-    def __init__(self, memory: Memory) -> None:
-        self._memory = memory
-        self._worker = secrets.token_urlsafe(12)
-        self._lock = threading.Lock()
-        self._running = 0
-        self._beats = False
+    def __init__(self, memory: Memory, presence: Presence) -> None:
+        self._memory, self._presence = memory, presence
 
-    def create(self, grant_id: str) -> tuple[str, Record]:
-        """A new task of a grant: ``(id, record)``. It can be found before this returns."""
-        with self._lock:
-            self._running += 1
-            if not self._beats:
-                self._beats = True
-                self._sign()
-                threading.Thread(target=self._beat, daemon=True, name="mcp-sign-of-life").start()
-        id, at = secrets.token_urlsafe(24), now()
+    def create(self, id: str, grant_id: str, worker: str) -> Record:
+        """A new task of a grant. It can be found before this returns."""
+        at = now()
         record: Record = {
             "grant": grant_id,
-            "worker": self._worker,
+            "worker": worker,
             "status": "working",
             "created": at,
             "updated": at,
             "questions": {},
             "answers": {},
         }
-        try:
-            self._memory.put(KIND, id, encode(record), ttl_s=TTL_S, owner=grant_id)
-        except BaseException:
-            self.ended()
-            raise
-        return id, record
-
-    def ended(self) -> None:
-        """The work of one task is over in this worker."""
-        with self._lock:
-            self._running -= 1
+        self._memory.put(KIND, id, encode(record), ttl_s=TTL_S, owner=grant_id)
+        return record
 
     def find(self, id: str) -> Record | None:
         """The record; failed if the worker that ran it has gone without a word."""
@@ -259,7 +251,7 @@ class Tasks:
         if kept is None:
             return None
         record: Record = json.loads(kept.value)
-        if record["status"] not in _TERMINAL and self._memory.get(WORKER_KIND, record["worker"]) is None:
+        if record["status"] not in _TERMINAL and self._presence.is_gone(record["worker"]):
             error = {"code": INTERNAL_ERROR, "message": "The server that ran this task has stopped. Start it again."}
             self.finish(id, "failed", {"error": error})
             return {**record, "status": "failed", "outcome": {"error": error}}
@@ -292,21 +284,6 @@ class Tasks:
         channel = f"mcp-task:{id}"
         told = self._memory.wait(channel, 0, timeout_s=0)
         self._memory.wait(channel, told[-1].sequence if told else 0, timeout_s=1.0)
-
-    def _sign(self) -> None:
-        self._memory.put(WORKER_KIND, self._worker, b"{}", ttl_s=SILENCE_S)
-
-    def _beat(self) -> None:
-        while True:
-            time.sleep(SIGN_OF_LIFE_S)
-            with self._lock:
-                if not self._running:
-                    self._beats = False
-                    return
-            try:
-                self._sign()
-            except StoreUnavailable:
-                log.warning("No sign of life could be left", exc_info=True)
 
 
 def told(server: "Server", id: str, grant_id: str) -> dict[str, Any] | None:

@@ -130,10 +130,10 @@ class Toolbox:
         The function is called as ``function(ctx, **arguments)``; its name and docstring are the tool's. *reads_only*
         has no default, and a tool that writes must say whether it is *destructive*: no tool is safe by accident.
         *output* is a marshmallow schema or a dataclass: the result is checked against it. *limit* (``"10/minute"``) is
-        counted per grant, *timeout_s* ends the wait for a call. *needs* (``{"traces"}``) hides it from connections that
-        are fixed to a project without these. *task* is for long work: ``optional`` (a client that knows tasks gets
-        one, any other waits) or ``required``; with *task_from_start* off the tool first asks its questions and then
-        calls ``ctx.continue_as_task()``.
+        counted per grant, *timeout_s* ends the wait for a call or a task. *needs* (``{"traces"}``) hides it from
+        connections that are fixed to a project without these. *task* is for long work: ``optional`` (a client that
+        knows tasks gets one, any other waits) or ``required``; with *task_from_start* off the tool first asks its
+        questions and then calls ``ctx.continue_as_task()``.
 
         Raises: TypeError or ValueError, at declaration, for what cannot work.
         """

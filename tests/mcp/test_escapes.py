@@ -12,7 +12,8 @@ from flask_sentry_mcp.context import Context
 from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.store.memory import MemoryStore
 
-KNOWS_TASKS = {"io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}}
+TASKS_EXTENSION: dict[str, Any] = {"io.modelcontextprotocol/tasks": {}}
+KNOWS_TASKS = {"io.modelcontextprotocol/clientCapabilities": {"extensions": TASKS_EXTENSION}}
 
 
 class Escape(BaseException):

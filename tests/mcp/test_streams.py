@@ -14,15 +14,12 @@ from flask_sentry_mcp import signals
 from flask_sentry_mcp.context import Context
 from flask_sentry_mcp.errors import SignInEnded, Unauthenticated
 from flask_sentry_mcp.mcp import listening, streams
+from flask_sentry_mcp.mcp.places import Places
 from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.store.memory import MemoryStore
+from tests.mcp.talking import HANDSHAKE, Reader, data_in, events, session, until
 
 LEVEL = "io.modelcontextprotocol/logLevel"
-HANDSHAKE = {
-    "protocolVersion": "2025-11-25",
-    "capabilities": {"elicitation": {}, "sampling": {}, "roots": {}},
-    "clientInfo": {"name": "c", "version": "1"},
-}
 
 
 class Gate:
@@ -110,47 +107,8 @@ def server(serve: Any, toolbox: Toolbox, store: MemoryStore) -> Any:
     return serve(toolbox, store=store)
 
 
-def _events(answer: Any) -> list[Any]:
-    """The messages of a finished stream."""
-    assert answer.mimetype == "text/event-stream"
-    return [json.loads(data) for data in _data(answer.text) if data]
-
-
-def _data(text: str) -> list[str]:
-    return [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data:")]
-
-
-class Reader:
-    """A client that reads a stream while it is open."""
-
-    def __init__(self, answer: Any) -> None:
-        assert answer.mimetype == "text/event-stream"
-        self._answer, self._chunks = answer, answer.iter_encoded()
-        self.ids: list[str] = []
-
-    def next(self) -> Any:
-        """The next message."""
-        for chunk in self._chunks:
-            text = chunk.decode()
-            self.ids += [line.removeprefix("id: ") for line in text.splitlines() if line.startswith("id: ")]
-            for data in _data(text):
-                if data.strip():
-                    return json.loads(data)
-        return None
-
-    def leave(self) -> None:
-        """The client vanishes."""
-        self._answer.response.close()
-
-
 def _modern(server: Any, name: str, **meta: Any) -> Any:
     return server.modern("tools/call", {"name": name}, meta={"progressToken": "t", **meta})
-
-
-def _session(server: Any, handshake: Any = None) -> str:
-    answer = server.legacy("initialize", handshake or HANDSHAKE, version=None)
-    id: str = answer.headers["Mcp-Session-Id"]
-    return id
 
 
 # -- one call -------------------------------------------------------------------------------------------------------
@@ -162,7 +120,7 @@ def test_progress_and_log_messages_go_before_the_result(server: Any, gate: Gate)
 
     assert answer.headers["X-Accel-Buffering"] == "no"
     assert answer.headers["Cache-Control"] == "no-store"
-    assert _events(answer) == [
+    assert events(answer) == [
         _progress(1),
         _progress(2),
         {
@@ -200,7 +158,7 @@ def test_a_call_that_could_stream_and_does_not_is_json(server: Any) -> None:
 
 
 def test_a_failure_after_the_first_message_is_told_on_the_stream(server: Any) -> None:
-    said = _events(_modern(server, "fall"))[-1]
+    said = events(_modern(server, "fall"))[-1]
 
     assert said == {"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": SignInEnded.public}}
 
@@ -216,7 +174,7 @@ def test_a_client_of_2026_cancels_by_leaving(server: Any, gate: Gate) -> None:
         assert reader.next()["method"] == "notifications/progress"
         reader.leave()
         gate.open.set()
-        _until(lambda: bool(told))
+        until(lambda: bool(told))
 
     assert gate.seen == [True]
 
@@ -227,7 +185,7 @@ def test_a_tool_that_hangs_is_given_up(server: Any, gate: Gate) -> None:
 
     assert (result["isError"], result["content"][0]["text"]) == (True, "The tool did not finish in time.")
     gate.open.set()
-    _until(lambda: gate.seen == [True])
+    until(lambda: gate.seen == [True])
 
 
 def test_streams_are_counted_per_grant_and_per_worker(
@@ -236,7 +194,7 @@ def test_streams_are_counted_per_grant_and_per_worker(
     """One too many is refused with a clear answer, and a place that is left can be taken."""
     server = serve(toolbox, store=store, streams_per_grant=1, streams_per_worker=2)
     first = Reader(_listen(server))
-    refused = _modern(server, "wait")
+    refused = _listen(server)
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
     assert refused.get_json()["error_description"].startswith("This sign-in holds as many open streams")
 
@@ -264,7 +222,7 @@ def test_calls_beside_their_requests_are_bounded(serve: Any, toolbox: Any, gate:
 
 
 def test_a_session_begins_with_the_handshake_and_ends_by_delete(server: Any, context: Any) -> None:
-    id = _session(server)
+    id = session(server)
 
     assert server.legacy("ping", mcp_session_id=id).status_code == 200
     server.caller = context(grant_id="g2")
@@ -282,11 +240,11 @@ def test_a_client_of_2026_has_no_session(server: Any) -> None:
 
 
 def test_the_log_level_is_of_the_session(server: Any) -> None:
-    id = _session(server)
+    id = session(server)
     assert server.legacy("logging/setLevel", {"level": "loud"}, mcp_session_id=id).get_json()["error"]["code"] == -32602
     assert server.legacy("logging/setLevel", {"level": "debug"}, mcp_session_id=id).get_json()["result"] == {}
 
-    said = _events(server.legacy("tools/call", {"name": "walk"}, mcp_session_id=id))
+    said = events(server.legacy("tools/call", {"name": "walk"}, mcp_session_id=id))
 
     assert [one.get("params", {}).get("level") for one in said] == ["debug", "warning", None]
 
@@ -295,7 +253,7 @@ def test_a_question_goes_out_on_the_stream_and_the_answer_comes_to_another_worke
     serve: Any, toolbox: Any, store: Any, server: Any
 ) -> None:
     other = serve(toolbox, store=store)
-    id = _session(other)
+    id = session(other)
     reader = Reader(server.legacy("tools/call", {"name": "ask"}, mcp_session_id=id))
     question = reader.next()
     assert (question["method"], question["params"]["message"]) == ("elicitation/create", "Who?")
@@ -321,7 +279,7 @@ def test_a_question_goes_out_on_the_stream_and_the_answer_comes_to_another_worke
     ],
 )
 def test_an_answer_that_is_none(server: Any, reply: dict[str, Any], sentence: str) -> None:
-    id = _session(server)
+    id = session(server)
     reader = Reader(server.legacy("tools/call", {"name": "ask"}, mcp_session_id=id))
     question = reader.next()
 
@@ -334,7 +292,7 @@ def test_a_client_of_2025_cancels_by_a_notification(
     serve: Any, toolbox: Any, store: Any, server: Any, gate: Gate
 ) -> None:
     """At any worker; no result follows."""
-    id = _session(server)
+    id = session(server)
     token = {"name": "wait", "_meta": {"progressToken": "t"}}
     reader = Reader(server.legacy("tools/call", token, id="me", mcp_session_id=id))
     assert reader.next()["method"] == "notifications/progress"
@@ -344,11 +302,11 @@ def test_a_client_of_2025_cancels_by_a_notification(
     gate.open.set()
 
     assert reader.next() is None
-    _until(lambda: gate.seen == [True])
+    until(lambda: gate.seen == [True])
 
 
 def test_a_call_that_is_cancelled_while_it_asks_ends_at_once(server: Any) -> None:
-    id = _session(server)
+    id = session(server)
     reader = Reader(server.legacy("tools/call", {"name": "ask"}, id="me", mcp_session_id=id))
     reader.next()
 
@@ -361,7 +319,7 @@ def test_a_call_that_is_cancelled_while_it_asks_ends_at_once(server: Any) -> Non
 def test_a_stream_that_was_lost_is_resumed_at_any_worker(
     serve: Any, toolbox: Any, store: Any, server: Any, gate: Gate
 ) -> None:
-    id = _session(server)
+    id = session(server)
     token = {"name": "wait", "_meta": {"progressToken": "t"}}
     reader = Reader(server.legacy("tools/call", token, mcp_session_id=id))
     reader.next()
@@ -384,8 +342,10 @@ def test_a_resumed_stream_ends_with_its_grant_and_its_session(
 ) -> None:
     """Even one that waits for what never comes."""
     monkeypatch.setattr(listening, "KEEP_ALIVE_S", 0.05)
-    id = _session(server)
-    headers = {"Mcp-Session-Id": id, "Last-Event-ID": f"{'x' * 16}.1", "Accept": "text/event-stream"}
+    id = session(server)
+    reader = Reader(server.legacy("tools/call", {"name": "wait", "_meta": {"progressToken": "t"}}, mcp_session_id=id))
+    reader.next()
+    headers = {"Mcp-Session-Id": id, "Last-Event-ID": reader.ids[-1], "Accept": "text/event-stream"}
     chunks = server.client.get("/mcp", headers=headers).iter_encoded()
     assert [next(chunks), next(chunks)] == [streams.KEEP_ALIVE] * 2
 
@@ -398,7 +358,7 @@ def test_a_resumed_stream_ends_with_its_grant_and_its_session(
 
 
 def test_a_tool_may_hang_up_and_be_asked_later(server: Any, gate: Gate) -> None:
-    id = _session(server)
+    id = session(server)
     answer = server.legacy("tools/call", {"name": "detach"}, mcp_session_id=id)
     lines = answer.text.splitlines()
     last = [line.removeprefix("id: ") for line in lines if line.startswith("id: ")][-1]
@@ -411,7 +371,7 @@ def test_a_tool_may_hang_up_and_be_asked_later(server: Any, gate: Gate) -> None:
 
 
 def test_streams_of_older_versions_have_no_event_ids(server: Any) -> None:
-    id = _session(server, {**HANDSHAKE, "protocolVersion": "2025-06-18"})
+    id = session(server, {**HANDSHAKE, "protocolVersion": "2025-06-18"})
     params = {"name": "walk", "_meta": {"progressToken": "t"}}
 
     answer = server.legacy("tools/call", params, version="2025-06-18", mcp_session_id=id)
@@ -429,7 +389,7 @@ def test_streams_of_older_versions_have_no_event_ids(server: Any) -> None:
     ],
 )
 def test_a_get_that_opens_no_stream(server: Any, headers: dict[str, str], status: int) -> None:
-    id = _session(server)
+    id = session(server)
     sent = {name: value.replace("SESSION", id) for name, value in headers.items()}
 
     assert server.client.get("/mcp", headers=sent).status_code == status
@@ -535,7 +495,7 @@ def test_a_quiet_stream_is_kept_alive_and_ends_with_its_grant(server: Any, monke
     assert next(chunks) == streams.KEEP_ALIVE
 
     server.caller = Unauthenticated()
-    rest = [json.loads(data) for chunk in chunks for data in _data(chunk.decode())]
+    rest = [json.loads(data) for chunk in chunks for data in data_in(chunk.decode())]
 
     assert rest == [
         {
@@ -547,7 +507,7 @@ def test_a_quiet_stream_is_kept_alive_and_ends_with_its_grant(server: Any, monke
 
 
 def test_a_session_of_2025_is_told_on_its_get_stream(server: Any, store: Any, toolbox: Any) -> None:
-    id = _session(server)
+    id = session(server)
     assert server.legacy("resources/subscribe", {"uri": "test://watched"}, mcp_session_id=id).get_json()["result"] == {}
     reader = Reader(server.client.get("/mcp", headers={"Mcp-Session-Id": id}))
     _updated(store, "test://watched")
@@ -568,7 +528,7 @@ def test_a_session_of_2025_is_told_on_its_get_stream(server: Any, store: Any, to
 
 def test_a_session_is_told_on_one_stream_only(serve: Any, toolbox: Any, store: Any, server: Any) -> None:
     """The one opened last, at whichever worker: no message goes to two streams of a session."""
-    id = _session(server)
+    id = session(server)
     first = Reader(server.client.get("/mcp", headers={"Mcp-Session-Id": id}))
     second = Reader(serve(toolbox, store=store).client.get("/mcp", headers={"Mcp-Session-Id": id}))
 
@@ -583,7 +543,7 @@ def test_the_stream_of_a_session_ends_with_it_at_any_worker(
     serve: Any, toolbox: Any, store: Any, server: Any, context: Any
 ) -> None:
     """At once, so that clients that come and go do not fill the places of a worker."""
-    id, other = _session(server), _session(server)
+    id, other = session(server), session(server)
     ends, stays = (Reader(server.client.get("/mcp", headers={"Mcp-Session-Id": one})) for one in (id, other))
 
     serve(toolbox, store=store).client.delete("/mcp", headers={"Mcp-Session-Id": id})
@@ -595,16 +555,8 @@ def test_the_stream_of_a_session_ends_with_it_at_any_worker(
     stays.leave()
 
 
-def _until(reached: Any) -> None:
-    for _ in range(200):
-        if reached():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in time")
-
-
 def test_a_stream_leaves_its_place_even_if_it_never_began() -> None:
-    places = streams.Places(1, 1)
+    places = Places(1, 1)
     stream = streams.Stream(iter([b"a"]), places.take("g"))
     assert places.open == 1
 
@@ -615,7 +567,7 @@ def test_a_stream_leaves_its_place_even_if_it_never_began() -> None:
 
 
 def test_a_stream_leaves_its_place_when_it_breaks() -> None:
-    places = streams.Places(1, 1)
+    places = Places(1, 1)
 
     def broken() -> Iterator[bytes]:
         yield b"a"
