@@ -2,9 +2,11 @@
 
 import functools
 import re
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
+from types import FrameType
 from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from flask import Blueprint, Flask, current_app, request
@@ -166,6 +168,30 @@ class SentryMCP:
     def resource_updated(self, uri: str) -> None:
         """Tell the clients that subscribed to the resource at *uri*, at all workers, that its contents changed."""
         tell_updated(state_of(current_app).store, uri)
+
+    @staticmethod
+    def end_streams(app: Flask) -> None:
+        """The server is about to stop: end the streams of *app* that have no end of their own, within a second or two.
+
+        Those are subscriptions, and what clients of 2025 listen to. Calls that run are left the time that the server
+        gives them. May be called where a signal is handled.
+        """
+        state_of(app).endpoint.ending.is_near = True
+
+    @staticmethod
+    def end_streams_at_sigterm(app: Flask) -> None:
+        """Do so when this process is sent SIGTERM, before whatever is done about it already. For the main thread.
+
+        The place for it is a hook of the server's that runs in each worker once its own handlers are in place.
+        """
+        ending, before = state_of(app).endpoint.ending, signal.getsignal(signal.SIGTERM)
+
+        def end(number: int, frame: FrameType | None) -> None:
+            ending.is_near = True
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(signal.SIGTERM, end)
 
     def limit(self, rule: str, key: Callable[[], str] | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """A decorator for a route of the application's own: at most *rule* per address, or per ``key()``; else 429.
