@@ -9,6 +9,7 @@ import json
 import keyword
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, TypeAlias
 
 import marshmallow
@@ -36,6 +37,8 @@ class RawSchema:
 
 
 SchemaLike: TypeAlias = type[Schema] | Schema | Mapping[str, fields.Field[Any]] | RawSchema
+MOST_LINES = 20
+_TELLING = 12  # so many characters of a caller's in a sentence are no accident
 
 
 # -- declared -> JSON Schema ----------------------------------------------------------------------------------------
@@ -286,15 +289,24 @@ class Arguments:
             del messages[name]
             if not lines:
                 lines.append(self._valid_names(hidden))
-        strangers = [text for text in _texts(given) if len(text) > 11]
-        for path, sentence in _leaves(messages, self._known):
-            quotes = any(text in sentence for text in strangers)
-            lines.append(f"{path}: {'Not a valid value.' if quotes else sentence[:300]}" if path else sentence[:300])
+        openings = {text[:_TELLING] for text in _texts(given) if len(text) >= _TELLING}
+        leaves = dict.fromkeys((path, sentence[:300]) for path, sentence in _leaves(messages, self._known))
+        for path, sentence in islice(leaves, MOST_LINES + 1):
+            told = _not_quoting(openings, sentence)
+            lines.append(f"{path}: {told}" if path else told)
         return _list_of(lines)
 
 
+def _not_quoting(openings: set[str], sentence: str) -> str:
+    """*sentence*, unless one of the texts that a caller gave is in it, which are known by how they begin."""
+    quotes = any(sentence[at : at + _TELLING] in openings for at in range(len(sentence) - _TELLING + 1))
+    return "Not a valid value." if quotes else sentence
+
+
 def _list_of(lines: list[str]) -> str:
-    return "The arguments cannot be used as they are.\n" + "\n".join(f"- {line}" for line in dict.fromkeys(lines))
+    distinct = list(dict.fromkeys(lines))
+    shown = distinct[:MOST_LINES] + (["There is more."] if len(distinct) > MOST_LINES else [])
+    return "The arguments cannot be used as they are.\n" + "\n".join(f"- {line}" for line in shown)
 
 
 def _leaves(messages: Any, known: frozenset[str], path: str = "") -> Iterator[tuple[str, str]]:

@@ -13,6 +13,8 @@ from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, valida
 
 from ..security.slugs import is_slug
 
+LONGEST, MOST = 4096, 100
+
 
 class Input(Schema):
     """Base of every tool's input: unknown arguments are refused, ``snake_case`` is ``camelCase`` outside, and null
@@ -39,9 +41,11 @@ class Input(Schema):
 
 
 class Word(fields.String):
-    """Text without the blanks around it."""
+    """Text without the blanks around it, and of no more than ``LONGEST`` characters."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, str) and len(value) > LONGEST:
+            raise ValidationError(f"Give at most {LONGEST} characters.")
         return str(super()._deserialize(value, attr, data, **kwargs)).strip()
 
 
@@ -91,6 +95,8 @@ class NumberOrName(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, int | str) or value == "":
             raise ValidationError("Give a number or a name.")
+        if len(str(value)) > LONGEST:
+            raise ValidationError(f"Give at most {LONGEST} characters.")
         return value
 
 
@@ -164,9 +170,11 @@ def without_dashes(text: str) -> str:
 
 
 class Words(fields.List[str]):
-    """A list of words; a single one may come without the list."""
+    """A list of at most ``MOST`` words; a single one may come without the list."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > MOST:
+            raise ValidationError(f"Give at most {MOST}.")
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
 
 

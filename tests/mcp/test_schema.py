@@ -221,3 +221,24 @@ def test_a_default_is_listed_as_a_client_would_write_it() -> None:
     listed = json_schema(Schema.from_dict({"on": fields.Date(load_default=date(2026, 7, 28))})())
 
     assert listed["properties"]["on"] == {"type": "string", "format": "date", "default": "2026-07-28"}
+
+
+def test_of_many_mistakes_the_first_are_told() -> None:
+    """However much is wrong, the answer is short, and takes no longer than reading what came."""
+    arguments = Arguments({"names": fields.List(fields.Str(validate=validate.Length(min=1)))})
+    many = [""] * 20_000 + [f"a stranger of its own {number}" for number in range(20_000)]
+    with pytest.raises(InvalidInput) as caught:
+        arguments.read({"names": many})
+
+    lines = caught.value.public.splitlines()
+    assert lines[1] == "- names[0]: Shorter than minimum length 1."
+    assert lines[-1] == "- There is more."
+    assert len(lines) == 22
+
+
+def test_a_mistake_that_is_repeated_is_told_once() -> None:
+    arguments = Arguments({"tags": fields.Dict(fields.Str(), fields.Int()), "limit": fields.Int()})
+    with pytest.raises(InvalidInput) as caught:
+        arguments.read({"tags": {f"key-{number}": "x" for number in range(100)}, "limit": "x"})
+
+    assert caught.value.public.splitlines()[1:] == ["- tags: Not a valid integer.", "- limit: Not a valid integer."]

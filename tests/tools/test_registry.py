@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_mcp.context import Context
+from flask_sentry_mcp.errors import InvalidInput
 from flask_sentry_mcp.mcp.tool import Tool
 from flask_sentry_mcp.mcp.visible import Views
 from flask_sentry_mcp.skills import SCOPE_WORDS, SKILLS, implied
@@ -188,3 +189,21 @@ def test_two_catalogues_share_nothing() -> None:
     first.remove("whoami")
 
     assert "whoami" in second.tools
+
+
+def _texts_of(tool: Tool) -> Iterator[tuple[str, Any]]:
+    """Each parameter that takes words, with a value that is too much for it."""
+    for name, part in tool.arguments.json_schema["properties"].items():
+        kinds = part.get("type")
+        if "string" in kinds:
+            yield name, "a" * 5000
+        elif "array" in kinds:
+            yield name, ["a"] * 101
+
+
+@pytest.mark.parametrize("name", sorted(TOOLS))
+def test_no_text_may_be_of_any_length(name: str) -> None:
+    """What is searched, ranked and matched for a caller costs more than its length, so the length has an end."""
+    for parameter, too_much in _texts_of(TOOLS[name]):
+        with pytest.raises(InvalidInput, match=rf"(?m)^- {parameter}: "):
+            TOOLS[name].arguments.read({parameter: too_much})
