@@ -3,10 +3,10 @@
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 from flask import current_app
@@ -197,9 +197,21 @@ def serve_stdio() -> None:
 
         return inside
 
-    sink = sys.stdout.buffer
-    with contextlib.redirect_stdout(sys.stderr):  # what a tool prints must not get between the messages
-        Stdio(Server(state.endpoint, carry), caller, sink).serve(sys.stdin.buffer)
+    with _channels() as (source, sink), contextlib.redirect_stdout(sys.stderr):
+        Stdio(Server(state.endpoint, carry), caller, sink).serve(source)
+
+
+@contextlib.contextmanager
+def _channels() -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Standard input and output, for the messages alone.
+
+    Whoever else reads the one, a tool or a process that it starts, finds it at its end; what they print goes to
+    standard error.
+    """
+    with open(os.devnull, "rb") as nothing, os.fdopen(os.dup(0), "rb") as source, os.fdopen(os.dup(1), "wb") as sink:
+        os.dup2(nothing.fileno(), 0)
+        os.dup2(2, 1)
+        yield source, sink
 
 
 @commands.command("purge")

@@ -1,7 +1,7 @@
 """One request on its way through the methods, and the ways in which a method may answer it."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from ..context import Context, Presented
@@ -19,7 +19,10 @@ UNEXPECTED = "Something went wrong on this server. The operator can find it by e
 
 
 class Call(NamedTuple):
-    """One request, with everything a method needs to answer it."""
+    """One request, with everything a method needs to answer it.
+
+    Where a client cancels by a notification on the channel of its requests, *given_up* tells whether it did.
+    """
 
     server: "Server"
     context: Context
@@ -28,6 +31,7 @@ class Call(NamedTuple):
     headers: Headers
     session: Session | None = None
     presented: Presented | None = None
+    given_up: Callable[[], bool] = bool
 
 
 class Begun(NamedTuple):

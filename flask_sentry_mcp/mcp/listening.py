@@ -68,7 +68,7 @@ def listen(call: Call) -> Stream:
     return Stream(frames(server.hub.position()), server.places.take(call.context.grant_id))
 
 
-def listen_in_session(server: Server, session: Session, presented: Presented) -> Stream:
+def listen_in_session(server: Server, session: Session, presented: Presented | None) -> Stream:
     """The GET stream of 2025: changes of lists, and of the resources that the session subscribed to.
 
     No message may go to two streams of a session, so a new one ends the one before; and it ends with its session.

@@ -51,10 +51,12 @@ def handle(
     headers: Headers,
     presented: Presented | None = None,
     session_id: str | None = None,
+    given_up: Callable[[], bool] = bool,
 ) -> Answer:
     """The answer to *body* as a caller with *context* sent it.
 
-    *presented* is looked at again for as long as a stream is open; *session_id* is the session of 2025 it came with.
+    *presented* is looked at again for as long as a stream is open; *session_id* is the session of 2025 it came with;
+    *given_up* tells whether the client has cancelled it meanwhile.
 
     Raises: Unauthenticated, InsufficientScope, TooManyRequests, StoreUnavailable, BadTransport: HTTP has answers of its
     own for these.
@@ -67,7 +69,9 @@ def handle(
         message = messages.message_in(envelope)
         session = _session(server, context, session_id, message, headers)
         if isinstance(message, Request):
-            return _answer(server, context, message, headers, session, presented)
+            return _answer(
+                Call(server, context, message, terms_of(headers, message), headers, session, presented, given_up)
+            )
         if isinstance(message, messages.Reply) and version_in(headers) == MODERN:
             raise ProtocolError(INVALID_REQUEST, "Clients of this version answer by repeating the request.")
         if session is not None:
@@ -81,25 +85,19 @@ def handle(
         return Answer(200, error_message_for(id, error))
 
 
-def _answer(
-    server: Server,
-    context: Context,
-    request: Request,
-    headers: Headers,
-    session: Session | None,
-    presented: Presented | None,
-) -> Answer:
-    terms = terms_of(headers, request)
-    if terms.modern:
-        check_headers(headers, request)
+def _answer(call: Call) -> Answer:
+    request, session = call.request, call.session
+    if call.terms.modern:
+        check_headers(call.headers, request)
         method, status = MODERN_METHODS.get(request.method), 404
     else:
         method, status = LEGACY_METHODS.get(request.method), 200  # a 404 would tell a client of 2025 to begin again
         if session is not None:
-            terms = terms._replace(capabilities=session.capabilities, log_level=session.log_level)
+            terms = call.terms._replace(capabilities=session.capabilities, log_level=session.log_level)
+            call = call._replace(terms=terms)
     if method is None:
         raise ProtocolError(METHOD_NOT_FOUND, "There is no such method in this version.", status=status)
-    outcome = method(Call(server, context, request, terms, headers, session, presented))
+    outcome = method(call)
     if isinstance(outcome, Stream):
         return Answer(200, outcome)
     if isinstance(outcome, Begun):

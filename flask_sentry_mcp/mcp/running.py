@@ -50,8 +50,8 @@ def run(
         job = Job(name, timeout_s or call.server.endpoint.settings.tool_timeout_s)
         return _Running(call, work, answers, job, on_timeout, may_become_task=may_become_task).outcome()
     if call.terms.modern:
-        return work(Replay(call.terms, answers))
-    return work(Dialogue(call.terms, None, is_cancelled=_Notice(call).is_there if call.session else bool))
+        return work(Replay(call.terms, answers, is_cancelled=call.given_up))
+    return work(Dialogue(call.terms, None, is_cancelled=_Notice(call).is_there))
 
 
 def _may_say_something(call: Call) -> bool:
@@ -62,7 +62,7 @@ def _may_say_something(call: Call) -> bool:
 
 
 class _Notice:
-    """By which a client of 2025 cancels a call. It comes by another request, at whichever worker."""
+    """By which a client cancels a call. One of 2025 sends it by another request, to whichever worker."""
 
     def __init__(self, call: Call) -> None:
         self._call, self._looked, self._found = call, time.monotonic(), False
@@ -70,6 +70,7 @@ class _Notice:
     def is_there(self) -> bool:
         """Looked up at most twice a second. While the store cannot be asked, there is none."""
         session = self._call.session
+        self._found = self._found or self._call.given_up()
         if self._found or session is None or time.monotonic() - self._looked < _LOOK_S:
             return self._found
         self._looked = time.monotonic()
@@ -103,9 +104,7 @@ class _Running:
         self._conversation: Conversation
         if call.terms.modern:
             emit = None if may_become_task else self._outbox.say
-            self._conversation = Replay(
-                call.terms, answers, emit, lambda: job.is_given_up, may_become_task=may_become_task
-            )
+            self._conversation = Replay(call.terms, answers, emit, self._was_cancelled, may_become_task=may_become_task)
         else:
             self._conversation = Dialogue(
                 call.terms,

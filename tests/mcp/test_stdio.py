@@ -3,10 +3,12 @@
 import io
 import json
 import os
+import queue
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -14,13 +16,15 @@ from marshmallow import fields
 
 from flask_sentry_mcp import config
 from flask_sentry_mcp.context import Context
-from flask_sentry_mcp.mcp.endpoint import Endpoint, Server
+from flask_sentry_mcp.mcp import stdio
+from flask_sentry_mcp.mcp.endpoint import Endpoint, Server, tell_updated
 from flask_sentry_mcp.mcp.stdio import Stdio
 from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.security.limits import Limits
 from flask_sentry_mcp.security.origin import origin_rule
 from flask_sentry_mcp.store.memory import MemoryStore
 
+BEGUN, STOPPED = threading.Event(), threading.Event()
 META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",
     "io.modelcontextprotocol/clientCapabilities": {"elicitation": {}},
@@ -29,10 +33,10 @@ META = {
 
 @pytest.fixture
 def toolbox(toolbox: Toolbox) -> Toolbox:
-    """The tool that greets, one that asks, one that talks."""
+    """The tool that greets, one that asks, one that talks, one that waits to be cancelled; and a resource."""
 
-    @toolbox.tool(reads_only=True)
-    def ask(ctx: Context) -> str:
+    @toolbox.tool({"about": fields.Str(load_default="")}, reads_only=True)
+    def ask(ctx: Context, *, about: str) -> str:
         """Ask."""
         return str(ctx.elicit("Who?", {"name": fields.Str(required=True)}, key="who").content)
 
@@ -41,6 +45,22 @@ def toolbox(toolbox: Toolbox) -> Toolbox:
         """Walk."""
         ctx.progress(1)
         return "there"
+
+    @toolbox.tool(reads_only=True)
+    def linger(ctx: Context) -> str:
+        """Linger."""
+        BEGUN.set()
+        until = time.monotonic() + 10
+        while not ctx.is_cancelled and time.monotonic() < until:
+            time.sleep(0.01)
+        if ctx.is_cancelled:
+            STOPPED.set()
+        return "done"
+
+    @toolbox.resource("test://weather")
+    def weather(ctx: Context) -> str:
+        """The weather."""
+        return "fine"
 
     return toolbox
 
@@ -54,6 +74,9 @@ class Pipe:
         self._in, self._out = os.fdopen(send, "wb"), os.fdopen(out_receive, "rb")
         source, sink = os.fdopen(receive, "rb"), os.fdopen(out_send, "wb")
         self._sink, self._source = sink, source
+        self._heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         self.thread = threading.Thread(target=Stdio(server, caller, sink).serve, args=(source,), daemon=True)
         self.thread.start()
 
@@ -61,19 +84,30 @@ class Pipe:
         self._in.write((message if isinstance(message, bytes) else json.dumps(message).encode()) + b"\n")
         self._in.flush()
 
+    def _read(self) -> None:
+        for line in self._out:
+            self._heard.put(line)
+
     def hear(self) -> Any:
-        return json.loads(self._out.readline())
+        """The next message. Fails if none comes."""
+        return json.loads(self._heard.get(timeout=10))
 
     def close(self) -> None:
         self._in.close()
-        self.thread.join(5)
-        for end in (self._sink, self._out, self._source):
+        self.thread.join(8)
+        for end in (self._sink, self._source):
             end.close()
+        self._reader.join(5)
+        self._out.close()
 
 
 @pytest.fixture
-def pipe(toolbox: Toolbox, context: Any) -> Any:
-    """An open conversation."""
+def store() -> MemoryStore:
+    """Where the server tells of changes."""
+    return MemoryStore()
+
+
+def _server(toolbox: Toolbox, context: Any, store: MemoryStore) -> Server:
     settings = config.load(
         {
             "SENTRY_MCP_PUBLIC_URL": "http://localhost",
@@ -91,9 +125,15 @@ def pipe(toolbox: Toolbox, context: Any) -> Any:
         challenge=lambda *_: None,
         limits=Limits(secret=settings.cookie_secret),
         origins=origin_rule(settings.public_origin),
-        store=MemoryStore(),
+        store=store,
     )
-    pipe = Pipe(Server(endpoint), context)
+    return Server(endpoint)
+
+
+@pytest.fixture
+def pipe(toolbox: Toolbox, context: Any, store: MemoryStore) -> Any:
+    """An open conversation."""
+    pipe = Pipe(_server(toolbox, context, store), context)
     yield pipe
     pipe.close()
     assert not pipe.thread.is_alive()
@@ -146,7 +186,96 @@ def test_a_subscription_is_cancelled_by_a_notification(pipe: Pipe, toolbox: Tool
     toolbox.remove("ask")
     pipe.say(_request(2, "tools/list", meta=META))
 
-    assert [tool["name"] for tool in pipe.hear()["result"]["tools"]] == ["greet"]
+    assert [tool["name"] for tool in pipe.hear()["result"]["tools"]] == ["greet", "linger"]
+
+
+def _hello(pipe: Pipe, capabilities: Any = None) -> None:
+    pipe.say(_request(0, "initialize", {"protocolVersion": "2025-11-25", "capabilities": capabilities or {}}))
+    assert pipe.hear()["id"] == 0
+
+
+def _cancel(pipe: Pipe, id: Any) -> None:
+    pipe.say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": id}})
+
+
+@pytest.mark.parametrize("meta", [META, META | {"progressToken": "t"}, None], ids=["2026", "2026, may talk", "2025"])
+def test_of_a_call_that_was_cancelled_nothing_more_is_said(pipe: Pipe, meta: Any) -> None:
+    """Whatever it may say: its tool learns of it at once, and its result is dropped."""
+    BEGUN.clear(), STOPPED.clear()
+    if meta is None:
+        _hello(pipe)
+
+    pipe.say(_request(5, "tools/call", {"name": "linger"}, meta))
+    assert BEGUN.wait(10)
+    for no_such in (None, True, ["5"], "5", 6):
+        _cancel(pipe, no_such)
+    _cancel(pipe, 5)
+
+    assert STOPPED.wait(5)
+    pipe.say(_request(6, "tools/call", {"name": "greet", "arguments": {"name": "Ada"}}, meta))
+    assert pipe.hear()["id"] == 6
+
+
+def test_a_call_that_waits_for_its_turn_can_be_cancelled(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdio, "AT_ONCE", 1)
+    BEGUN.clear(), STOPPED.clear()
+    pipe.say(_request(1, "tools/call", {"name": "linger"}, META))
+    pipe.say(_request(2, "tools/call", {"name": "greet", "arguments": {"name": "Ada"}}, META))
+    pipe.say(_request(3, "tools/call", {"name": "greet", "arguments": {"name": "Bob"}}, META))
+    assert BEGUN.wait(10)
+
+    _cancel(pipe, 2)
+    _cancel(pipe, 1)
+
+    assert pipe.hear()["id"] == 3
+
+
+def test_too_many_that_wait_are_refused(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdio, "AT_ONCE", 1)
+    monkeypatch.setattr(stdio, "MOST_WAITING", 0)
+    BEGUN.clear()
+    pipe.say(_request(1, "tools/call", {"name": "linger"}, META))
+    assert BEGUN.wait(10)
+
+    pipe.say(_request(2, "tools/call", {"name": "greet", "arguments": {"name": "Ada"}}, META))
+
+    assert pipe.hear()["error"]["message"] == "The server is busy. Try again shortly."
+    _cancel(pipe, 1)
+
+
+def test_an_answer_does_not_wait_behind_calls(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When as many calls run as may, what they ask for still comes in; whatever words a message holds."""
+    monkeypatch.setattr(stdio, "AT_ONCE", 1)
+    _hello(pipe, {"elicitation": {}})
+
+    pipe.say(_request(1, "tools/call", {"name": "ask", "arguments": {"about": "initialize"}}))
+    answer = {"action": "accept", "content": {"name": "Ada"}}
+    pipe.say({"jsonrpc": "2.0", "id": pipe.hear()["id"], "result": answer})
+
+    assert pipe.hear()["id"] == 1
+
+
+def test_a_client_of_2025_is_told_of_changes(pipe: Pipe, toolbox: Toolbox, store: MemoryStore) -> None:
+    """As its handshake was promised: of lists, and of the resources that it subscribed to."""
+    _hello(pipe)
+    pipe.say(_request(1, "resources/subscribe", {"uri": "test://weather"}))
+    assert pipe.hear() == {"jsonrpc": "2.0", "id": 1, "result": {}}
+
+    toolbox.remove("walk")
+    assert pipe.hear() == {"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}
+
+    tell_updated(store, "test://weather")
+    assert pipe.hear()["params"] == {"uri": "test://weather"}
+
+
+def test_a_program_that_has_gone_ends_nothing(toolbox: Toolbox, context: Any) -> None:
+    """What cannot be written any more is dropped, and the lines that are there are read to their end."""
+    receive, send = os.pipe()
+    os.close(receive)
+    lines = b"".join(json.dumps(_request(id, "ping")).encode() + b"\n" for id in (1, 2))
+
+    with os.fdopen(send, "wb", buffering=0) as sink:
+        Stdio(_server(toolbox, context, MemoryStore()), context, sink).serve(io.BytesIO(lines))
 
 
 @pytest.mark.parametrize(
@@ -176,12 +305,17 @@ def test_a_line_without_end_ends_the_conversation(toolbox: Toolbox, context: Any
 
 
 def test_the_command_speaks_to_sentry_with_the_token_of_the_environment(sandbox: Any, tmp_path: Any) -> None:
-    """Under ``flask sentry-mcp stdio`` nothing but messages is on standard output, and the end of input ends it."""
+    """Under ``flask sentry-mcp stdio`` nothing but messages is on standard output, and the end of input ends it.
+
+    Neither a tool nor a process that it starts writes between them, or takes one away.
+    """
     from flask_sentry_mcp.testing import settings_for
 
     (tmp_path / "app.py").write_text(
         textwrap.dedent(
             f"""
+            import subprocess
+            import sys
             from flask import Flask
             from flask_sentry_mcp import SentryMCP
             app = Flask(__name__)
@@ -192,7 +326,10 @@ def test_the_command_speaks_to_sentry_with_the_token_of_the_environment(sandbox:
             def hello(ctx):
                 '''Greet.'''
                 print("this must not get between the messages")
-                return "hello"
+                print("nor this", file=sys.__stdout__, flush=True)
+                taken = sys.stdin.read() + subprocess.check_output(["cat"], text=True)
+                subprocess.run(["echo", "nor this"], check=True)
+                return "hello" + taken
             """
         )
     )
@@ -211,4 +348,5 @@ def test_the_command_speaks_to_sentry_with_the_token_of_the_environment(sandbox:
     assert answers[1] == {"content": [{"type": "text", "text": "hello"}]}
     assert "find_projects" in [tool["name"] for tool in answers[2]["tools"]]
     assert ended.returncode == 0
+    assert ended.stderr.count("nor this") == 2
     assert "Set SENTRY_ACCESS_TOKEN" in run({**environment, "SENTRY_ACCESS_TOKEN": ""}).stderr
