@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous.encoding import base64_decode, base64_encode
 
 from ..clock import now
 
@@ -32,8 +33,14 @@ class Seal:
         return text if isinstance(text, str) else text.decode()
 
     def get(self, text: str) -> Any:
-        """The value in *text*. Raises ValueError when it is not ours, was changed, or its time is over."""
+        """The value in *text*. Raises ValueError when it is not ours, was changed, or its time is over.
+
+        There is one spelling of each: Base64 has others for the same signature, and itsdangerous reads them all.
+        """
+        signature = text.rpartition(".")[2]
         try:
+            if base64_encode(base64_decode(signature)) != signature.encode():
+                raise ValueError("another spelling")
             ends, value = self._serializer.loads(text)
         except (BadData, ValueError, TypeError, UnicodeError) as error:
             raise ValueError("not sealed by us") from error

@@ -103,7 +103,7 @@ class View:
         runner = next((f"{name} with " for name, seen in tools.items() if seen.tool.runs_others), "")
         self.ways = {name: name if name in self._lists["tools"] else f"{runner}{name}" for name in tools}
         self._seal, self._size = seal, page_size
-        self._pages: dict[tuple[str, bool, str | None], bytes] = {}
+        self._pages: dict[tuple[str, bool, int], bytes] = {}
 
     def page(self, kind: str, cursor: str | None, *, modern: bool) -> bytes:
         """One page of a list, as members of a JSON object without its braces: ``"tools":[...],"nextCursor":"..."``.
@@ -111,10 +111,10 @@ class View:
         A cursor names the last entry of the page before, so it stays good while other entries come and go.
         Raises: ProtocolError (-32602) for a cursor that is not ours, of another list, or whose entry is gone.
         """
-        page = self._pages.get((kind, modern, cursor))
+        start = self._start(kind, cursor)
+        page = self._pages.get((kind, modern, start))
         if page is None:
-            page = self._encoded(kind, self._start(kind, cursor), modern)
-            self._pages[(kind, modern, cursor)] = page
+            page = self._pages[(kind, modern, start)] = self._encoded(kind, start, modern)
         return page
 
     def _start(self, kind: str, cursor: str | None) -> int:
