@@ -43,6 +43,7 @@ Headers: TypeAlias = Mapping[str, Any] | None
 """The WSGI environment; None where there are no headers (stdio), and the body alone speaks."""
 
 _NO_CAPABILITIES: Mapping[str, Any] = {}
+_ENCODED = "=?base64?"
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _VISIBLE = re.compile(r"[\x20-\x7e\t]*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,16}(?:\.0{1,16})?")
@@ -86,6 +87,16 @@ def version_in(headers: Headers) -> str | None:
     """What the MCP-Protocol-Version header says."""
     header = None if headers is None else headers.get("HTTP_MCP_PROTOCOL_VERSION")
     return header.strip(" \t") if isinstance(header, str) else None
+
+
+def check_version(headers: Headers) -> None:
+    """For what is no request, and so has no terms: that its header names a version we speak, if it is there.
+
+    Raises: ProtocolError (-32022).
+    """
+    version = version_in(headers)
+    if version is not None and version not in VERSIONS:
+        raise _unsupported(version)
 
 
 def _modern_terms(meta: dict[str, Any] | None) -> Terms:
@@ -133,8 +144,14 @@ def check_headers(headers: Headers, request: Request) -> None:
     if member is None or member not in request.params:
         return
     name = headers.get("HTTP_MCP_NAME")
-    if name is None or (name != request.params[member] and _decoded(name) != request.params[member]):
+    if name is None or not _repeats(name, request.params[member]):
         raise ProtocolError(HEADER_MISMATCH, f"The Mcp-Name header is missing or differs from params.{member}.")
+
+
+def _repeats(raw: str, value: Any) -> bool:
+    """Whether a header says *value*. Most say it as it is, which is quickly seen; what needs Base64 is decoded."""
+    plain = raw.isascii() and raw.isprintable() and not raw.startswith(_ENCODED)
+    return (plain and raw == value) or _decoded(raw) == value
 
 
 def check_parameters(headers: Headers, parameters: Iterable[HeaderParameter], arguments: dict[str, Any]) -> None:
@@ -164,7 +181,7 @@ def _says(text: str, value: Any) -> bool:
 def _decoded(raw: str) -> str:
     """The text that a header value stands for: itself, or UTF-8 in ``=?base64?...?=``."""
     text = raw.strip(" \t")
-    if not (text.startswith("=?base64?") and text.endswith("?=") and len(text) > 10):
+    if not (text.startswith(_ENCODED) and text.endswith("?=") and len(text) > 10):
         if not _VISIBLE.fullmatch(text):
             raise ProtocolError(HEADER_MISMATCH, "A header value holds characters that need Base64.")
         return text

@@ -8,7 +8,7 @@ worker, through the store.
 import math
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
@@ -193,7 +193,8 @@ class Dialogue(Conversation):
     """2025, on a stream within a session. *listen* yields what the client sends for this session meanwhile.
 
     ``listen(after, timeout_s)`` returns ``(sequence, envelope)`` pairs: replies, and notices of cancellation. While the
-    client thinks about a question, *paused* stops the tool's clock.
+    client thinks about a question, *paused* stops the tool's clock. *expect* is told of the ids of questions before they
+    are asked: replies to others never arrive.
     """
 
     def __init__(
@@ -204,12 +205,14 @@ class Dialogue(Conversation):
         is_cancelled: Callable[[], bool] = bool,
         hang_up: Callable[[int], None] | None = None,
         paused: Callable[[], AbstractContextManager[None]] = nullcontext,
+        expect: Callable[[Iterable[str]], None] | None = None,
     ) -> None:
         super().__init__(terms, emit)
         self._listen = listen
         self._is_cancelled = is_cancelled
         self._hang_up = hang_up
         self._paused = paused
+        self._expect = expect
 
     def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
         """Send the questions, wait for the answers.
@@ -221,11 +224,18 @@ class Dialogue(Conversation):
         if not all(self.can(question.capability) for question in questions.values()):
             raise InvalidInput(CANNOT_ASK)
         open_ids = {secrets.token_urlsafe(16): key for key in questions}
+        if self._expect is not None:
+            self._expect(open_ids)
         for id, key in open_ids.items():
             asked = {"jsonrpc": "2.0", "id": id, "method": questions[key].method}
             self._emit(encode({**asked, "params": questions[key].params()}))
-        with self._paused():
-            answers = self._collect(self._listen, open_ids)
+        try:
+            with self._paused():
+                answers = self._collect(self._listen, open_ids)
+        finally:
+            for id in open_ids:  # nobody waits for these any more
+                given_up = {"method": "notifications/cancelled", "params": {"requestId": id}}
+                self._emit(encode({"jsonrpc": "2.0", **given_up}))
         try:
             return {key: question.read(answers[key]) for key, question in questions.items()}
         except BadAnswer:

@@ -19,13 +19,25 @@ from .call import Begun, Call, Outcome, complete, object_in, text_in
 from .calling import call_tool, complete_argument, get_prompt, read_resource
 from .door import error_message_for
 from .endpoint import Server
-from .era import LEGACY, LOG_LEVELS, MODERN, VERSION_KEY, VERSIONS, Headers, check_headers, terms_of, version_in
+from .era import (
+    LEGACY,
+    LOG_LEVELS,
+    MODERN,
+    VERSION_KEY,
+    VERSIONS,
+    Headers,
+    check_headers,
+    check_version,
+    terms_of,
+    version_in,
+)
 from .listening import listen
 from .messages import INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND, Id, Request
 from .sessions import Session
 from .streams import Stream
 from .tasks import cancel_task, get_task, update_task
 
+LONGEST_ID = 256
 LIST_TTL_MS, DISCOVERY_TTL_MS = 300_000, 3_600_000
 
 
@@ -67,13 +79,16 @@ def handle(
         envelope = messages.envelope_of(body)
         id = messages.id_of(envelope)
         message = messages.message_in(envelope)
+        if not isinstance(message, Request):
+            id = None  # it is not a request's, so no answer may bear it
+            check_version(headers)
         session = _session(server, context, session_id, message, headers)
         if isinstance(message, Request):
             return _answer(
                 Call(server, context, message, terms_of(headers, message), headers, session, presented, given_up)
             )
-        if isinstance(message, messages.Reply) and version_in(headers) == MODERN:
-            raise ProtocolError(INVALID_REQUEST, "Clients of this version answer by repeating the request.")
+        if isinstance(message, messages.Reply) and session is None:
+            raise ProtocolError(INVALID_REQUEST, _no_question(headers))
         if session is not None:
             _deliver(server, session, message)
         return ACCEPTED
@@ -117,13 +132,21 @@ def _session(
     return server.sessions.find(id, context.grant_id)
 
 
+def _no_question(headers: Headers) -> str:
+    if version_in(headers) == MODERN:
+        return "Clients of this version answer by repeating the request."
+    return "An answer belongs to a session, and this one names none."
+
+
 def _deliver(server: Server, session: Session, message: messages.Notification | messages.Reply) -> None:
     """Hand an answer, or a change of mind, to the call that waits for it, wherever it runs."""
     if isinstance(message, messages.Reply):
-        said = {"result": message.result} if message.result is not None else {"error": message.error}
-        server.sessions.deliver(session, {"id": message.id, **said})
+        outcome = {"result": message.result} if message.result is not None else {"error": message.error}
+        server.sessions.answer(session, message.id, outcome)
     elif message.method == "notifications/cancelled":
-        server.sessions.deliver(session, {"cancelled": message.params.get("requestId")})
+        request_id = messages.id_of({"id": message.params.get("requestId")})
+        if request_id is not None and len(str(request_id)) <= LONGEST_ID:
+            server.sessions.cancel(session, request_id)
 
 
 # -- the methods ----------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ a stream; or a while of silence, which opens one too, for only on a stream it is
 
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from ..errors import ProtocolError, StoreUnavailable
@@ -113,6 +113,7 @@ class _Running:
                 self._was_cancelled,
                 self._outbox.hang_up if self._can_resume else None,
                 job.paused,
+                self._expect,
             )
 
     # -- in the request's thread --------------------------------------------------------------------------------
@@ -223,6 +224,10 @@ class _Running:
             log.warning("Answers cannot be heard at the moment", exc_info=True)
             time.sleep(timeout_s)
             return []
+
+    def _expect(self, ids: Iterable[str]) -> None:
+        if self._call.session is not None:
+            self._call.server.sessions.expect(self._call.session, ids)
 
     def _was_cancelled(self) -> bool:
         if not self._job.is_given_up and self._notice.is_there():

@@ -1,24 +1,30 @@
 """Sessions of 2025: what a client said in its handshake, kept in the store so that any worker can serve it.
 
-A session belongs to the grant that began it, and ends by DELETE or by rest.
+A session belongs to the grant that began it, and ends by DELETE, by rest, or when its grant has begun many others. What
+a client can make us keep has a limit: of its capabilities the names that mean something, so many subscriptions, and of
+what it sends for running calls only answers to questions that were asked.
 """
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..clock import now
-from ..errors import BadTransport
+from ..errors import BadTransport, StoreUnavailable
 from .era import CHANGES
 from .messages import encode
 from .streams import LIFE_S
 
-KIND, LISTENER_KIND = "mcp-session", "mcp-listener"
+KIND, LIST_KIND = "mcp-session", "mcp-sessions"
+LISTENER_KIND, QUESTION_KIND = "mcp-listener", "mcp-question"
 TTL_S = 8 * 3600.0
 INBOX_TTL_S = 900.0
-MOST_SUBSCRIPTIONS = 100
+MOST_SESSIONS, MOST_SUBSCRIPTIONS = 64, 100
+_MODES: Mapping[str, tuple[str, ...]] = {"elicitation": ("form", "url"), "sampling": ("tools", "context"), "roots": ()}
+_TRIES = 50
+_ENDED = "This session has ended. Start a new one."
 
 
 class Kept(Protocol):
@@ -82,9 +88,11 @@ class Sessions:
         self._memory = memory
 
     def begin(self, grant_id: str, version: str, capabilities: Mapping[str, Any]) -> Session:
-        """A new session, for an ``initialize``."""
-        session = Session(secrets.token_urlsafe(24), grant_id, version, capabilities)
+        """A new session, for an ``initialize``. When its grant has too many, the oldest of them ends."""
+        session = Session(secrets.token_urlsafe(24), grant_id, version, _kept(capabilities))
         self._memory.put(KIND, session.id, _written(session), ttl_s=TTL_S, owner=grant_id)
+        for id in self._enlist(grant_id, lambda ids: [*ids, session.id]):
+            self._forget(id)
         return session
 
     def find(self, id: str, grant_id: str) -> Session:
@@ -95,7 +103,7 @@ class Sessions:
         kept = self._memory.get(KIND, id) if id.isascii() and id.isprintable() and len(id) <= 64 else None
         session = None if kept is None else _read(id, kept.value)
         if kept is None or session is None or session.grant_id != grant_id:
-            raise BadTransport(404, "This session has ended. Start a new one.")
+            raise BadTransport(404, _ENDED)
         if kept.expires_at - now() < TTL_S / 2:
             self._memory.swap(KIND, id, kept.version, kept.value, ttl_s=TTL_S, owner=grant_id)
         return session
@@ -103,28 +111,56 @@ class Sessions:
     def end(self, id: str, grant_id: str) -> None:
         """Forget the session, and have its stream end, wherever it is. Raises: BadTransport (404) as ``find``."""
         self.find(id, grant_id)
+        self._enlist(grant_id, lambda ids: [one for one in ids if one != id])
+        self._forget(id)
+
+    def _forget(self, id: str) -> None:
         self._memory.delete(KIND, id)
         self._memory.delete(LISTENER_KIND, id)
         self._memory.publish(CHANGES, encode({"ended": id}))
 
+    def _enlist(self, grant_id: str, how: Callable[[list[str]], list[str]]) -> list[str]:
+        """Change the list of a grant's sessions, oldest first; what comes back does not fit into it any more."""
+        for _ in range(_TRIES):
+            kept = self._memory.get(LIST_KIND, grant_id)
+            ids = how([] if kept is None else json.loads(kept.value))
+            version, value = None if kept is None else kept.version, encode(ids[-MOST_SESSIONS:])
+            if self._memory.swap(LIST_KIND, grant_id, version, value, ttl_s=TTL_S, owner=grant_id):
+                return ids[:-MOST_SESSIONS]
+        raise StoreUnavailable("the sessions of a grant changed too often")
+
     def set_log_level(self, session: Session, level: str) -> None:
-        """Remember which log messages the client wants."""
-        self._change(replace(session, log_level=level))
+        """Remember which log messages the client wants. Raises: BadTransport (404) as ``find``."""
+        self._change(session, lambda now: replace(now, log_level=level))
 
     def subscribe(self, session: Session, uri: str) -> bool:
-        """Remember that the client wants to hear of *uri*; False when it wants too many."""
-        if uri not in session.subscriptions:
-            if len(session.subscriptions) >= MOST_SUBSCRIPTIONS:
-                return False
-            self._change(replace(session, subscriptions=(*session.subscriptions, uri)))
-        return True
+        """Remember that the client wants to hear of *uri*; False when it wants too many. Raises as ``find``."""
+
+        def with_it(now: Session) -> Session:
+            uris = dict.fromkeys((*now.subscriptions, uri))
+            return replace(now, subscriptions=tuple(uris)[:MOST_SUBSCRIPTIONS])
+
+        return uri in self._change(session, with_it).subscriptions
 
     def unsubscribe(self, session: Session, uri: str) -> None:
-        """Forget it again."""
-        self._change(replace(session, subscriptions=tuple(one for one in session.subscriptions if one != uri)))
+        """Forget it again. Raises as ``find``."""
 
-    def _change(self, session: Session) -> None:
-        self._memory.put(KIND, session.id, _written(session), ttl_s=TTL_S, owner=session.grant_id)
+        def without_it(now: Session) -> Session:
+            return replace(now, subscriptions=tuple(one for one in now.subscriptions if one != uri))
+
+        self._change(session, without_it)
+
+    def _change(self, session: Session, how: Callable[[Session], Session]) -> Session:
+        """The session as it is now, changed: other requests of its client may change it at the same time, or end it."""
+        for _ in range(_TRIES):
+            kept = self._memory.get(KIND, session.id)
+            if kept is None:
+                raise BadTransport(404, _ENDED)
+            changed = how(_read(session.id, kept.value))
+            value = _written(changed)
+            if self._memory.swap(KIND, session.id, kept.version, value, ttl_s=TTL_S, owner=session.grant_id):
+                return changed
+        raise StoreUnavailable("a session changed too often")
 
     # A session is told of changes on one stream: the one that was opened last, at whichever worker.
 
@@ -141,8 +177,21 @@ class Sessions:
 
     # What a client sends for a running call reaches the worker that waits for it through the session's inbox.
 
-    def deliver(self, session: Session, envelope: Mapping[str, Any]) -> None:
-        """Leave a reply, or a notice of cancellation, for the call that waits for it."""
+    def expect(self, session: Session, ids: Iterable[str]) -> None:
+        """Questions by these ids are about to be asked."""
+        for id in ids:
+            self._memory.put(QUESTION_KIND, f"{session.id}:{id}", b"", ttl_s=INBOX_TTL_S, owner=session.grant_id)
+
+    def answer(self, session: Session, id: str | int, outcome: Mapping[str, Any]) -> None:
+        """Leave an answer for the call that asked. One to no open question is dropped, as is a second one."""
+        if self._memory.delete(QUESTION_KIND, f"{session.id}:{id}"):
+            self._leave(session, {"id": id, **outcome})
+
+    def cancel(self, session: Session, request_id: str | int) -> None:
+        """Leave a notice that the client has given up on a call."""
+        self._leave(session, {"cancelled": request_id})
+
+    def _leave(self, session: Session, envelope: Mapping[str, Any]) -> None:
         self._memory.publish(f"mcp-in:{session.id}", encode(envelope), ttl_s=INBOX_TTL_S)
 
     def inbox(self, session: Session, after: int, timeout_s: float) -> list[tuple[int, dict[str, Any]]]:
@@ -174,6 +223,12 @@ class Sessions:
             number, last, message = one.body.split(b":", 2)
             kept.append((one.sequence, int(number), last == b"1", message))
         return kept
+
+
+def _kept(capabilities: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a client's capabilities what is ever looked at: the kinds of questions it answers, and their modes."""
+    declared = {kind: capabilities[kind] for kind in _MODES if isinstance(capabilities.get(kind), dict)}
+    return {kind: {mode: {} for mode in _MODES[kind] if mode in given} for kind, given in declared.items()}
 
 
 def _written(session: Session) -> bytes:

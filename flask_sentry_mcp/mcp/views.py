@@ -20,6 +20,7 @@ from ..security.slugs import is_slug
 from . import listening, methods
 from .call import UNEXPECTED
 from .endpoint import Endpoint, Server
+from .era import check_version
 from .messages import encode
 from .streams import Stream
 
@@ -28,7 +29,7 @@ __all__ = ["Endpoint", "mcp_blueprint"]
 log = logging.getLogger("flask_sentry_mcp")
 LARGEST_BODY = 1024 * 1024
 _EVERY_METHOD = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-_ALLOW = "POST, OPTIONS"
+_ALLOW = "GET, POST, DELETE, OPTIONS"
 _CORS = (
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After, Mcp-Session-Id"),
@@ -134,6 +135,7 @@ class _Door:
         session_id = environ.get("HTTP_MCP_SESSION_ID")
         if session_id is None or self._server.memory is None or method not in ("GET", "DELETE"):
             raise BadTransport(405, "This address is served by POST.")
+        check_version(environ)
         if method == "DELETE":
             self._server.sessions.end(session_id, context.grant_id)
             return Response(status=204, headers=self._common)
@@ -182,7 +184,7 @@ class _Door:
         if error.retry_after_s is not None:
             headers.append(("Retry-After", str(error.retry_after_s)))
         if error.http_status == 405:
-            headers.append(("Allow", _ALLOW))
+            headers.append(("Allow", "POST, OPTIONS" if self._server.memory is None else _ALLOW))
         described = {"error": error.code, "error_description": error.public}
         return Response(encode(described), error.http_status, headers)
 
@@ -192,7 +194,7 @@ class _Door:
         mirrored = [name for name in asked if _MIRRORED.fullmatch(name)]
         headers = [
             *self._common,
-            ("Access-Control-Allow-Methods", "GET, POST, DELETE, OPTIONS"),
+            ("Access-Control-Allow-Methods", _ALLOW),
             ("Access-Control-Allow-Headers", ", ".join([_REQUEST_HEADERS, *mirrored])),
             ("Access-Control-Max-Age", "86400"),
         ]
