@@ -22,6 +22,7 @@ from .era import check_parameters
 from .exchange import BecomesTask, Cancelled, Conversation, InputRequired
 from .gateway import Gateway
 from .messages import INTERNAL_ERROR, INVALID_PARAMS
+from .output import BrokenPromise
 from .prompt import prompt_result
 from .resource import LARGEST_URI, read_result
 from .rounds import Round, arguments_of, input_required, round_of
@@ -213,7 +214,7 @@ def get_prompt(call: Call) -> Outcome:
 def read_resource(call: Call) -> Outcome:
     """``resources/read``: the contents at an address."""
     uri = text_in(call.request.params, "uri")
-    resource, variables = call.server.views.resource(call.context, uri) if len(uri) <= LARGEST_URI else (None, {})
+    resource, variables = call.server.views.resource(call.context, uri)
     if resource is None:
         code = INVALID_PARAMS if call.terms.modern else -32002
         data = {"uri": uri} if len(uri) <= LARGEST_URI else {}
@@ -240,7 +241,10 @@ def complete_argument(call: Call) -> Outcome:
     completer = call.server.endpoint.toolbox.completions.get((of, name))
 
     def answer(talk: Conversation) -> dict[str, Any]:
-        values = [] if completer is None else [str(one) for one in completer(_during(call, talk), value, others)]
+        try:
+            values = [] if completer is None else [str(one) for one in completer(_during(call, talk), value, others)]
+        except InputRequired:
+            raise BrokenPromise("a completion cannot ask: it is itself an answer to typing") from None
         shown = values[:MOST_VALUES]
         return {"completion": {"values": shown, "total": len(values), "hasMore": len(values) > len(shown)}}
 

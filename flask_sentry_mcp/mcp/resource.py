@@ -7,8 +7,9 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
@@ -16,8 +17,9 @@ from .content import Annotations, Bytes, plain, resource_contents
 from .offer import Offer
 from .output import BrokenPromise
 
-_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?:[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+")  # RFC 3986
 _EXPRESSION = re.compile(r"\{(\+?)([A-Za-z_][A-Za-z0-9_]*)\}")
+_BOUNDS = "/?#"
 LARGEST_URI = 4096
 
 
@@ -34,7 +36,11 @@ ContentsLike: TypeAlias = "str | bytes | Mapping[str, Any] | Contents | Sequence
 
 
 class UriTemplate:
-    """An address with variables: ``{id}`` stands for one segment, ``{+path}`` also for slashes."""
+    """An address with variables: ``{id}`` stands for (a part of) one segment, ``{+path}`` also for slashes.
+
+    Where a segment holds several variables, each ends where the text between them first begins: of ``{name}.{kind}``
+    in ``a.b.c`` the name is ``a``. So there is one way to read an address, and no second try.
+    """
 
     __slots__ = ("_pattern", "text", "variables")
 
@@ -44,12 +50,7 @@ class UriTemplate:
         fixed = _EXPRESSION.sub("", text)
         if not self.variables or len(set(self.variables)) != len(self.variables) or "{" in fixed or "}" in fixed:
             raise ValueError(f"{text!r} is no template: use {{name}} or {{+name}}, each name once")
-        parts, at = [], 0
-        for found in _EXPRESSION.finditer(text):
-            allowed = "[^?#]+" if found[1] else "[^/?#]+"
-            parts += [re.escape(text[at : found.start()]), f"(?P<{found[2]}>{allowed})"]
-            at = found.end()
-        self._pattern = re.compile("".join(parts) + re.escape(text[at:]))
+        self._pattern = re.compile("".join(_pieces(text)))
 
     def match(self, uri: str) -> dict[str, str] | None:
         """The variables in *uri*, decoded; None if it is not built from this template."""
@@ -60,6 +61,25 @@ class UriTemplate:
             return {name: unquote(value, errors="strict") for name, value in found.groupdict().items()}
         except UnicodeDecodeError:
             return None
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The pieces of the pattern for the template *text*. Raises ValueError where it could be read in many ways."""
+    found = [*_EXPRESSION.finditer(text)]
+    if sum(one[1] == "+" for one in found) > 1:
+        raise ValueError(f"{text!r} holds more than one {{+name}}")
+    at = 0
+    for one, following in zip_longest(found, found[1:]):
+        between = text[one.end() : following.start() if following else len(text)]
+        if following and not between:
+            raise ValueError(f"{text!r} has nothing between two variables")
+        if one[1] and following and between[0] not in _BOUNDS:
+            raise ValueError(f"{text!r} needs a slash after {{+{one[2]}}}")
+        shares_segment = following and not one[1] and not any(bound in between for bound in _BOUNDS)
+        barred = "?#" if one[1] else _BOUNDS + (between[0] if shares_segment else "")
+        yield f"{re.escape(text[at : one.start()])}(?P<{one[2]}>[^{re.escape(barred)}]+)"
+        at = one.end()
+    yield re.escape(text[at:])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,9 +107,14 @@ class Resource(Offer):
 def template_in(uri: str) -> UriTemplate | None:
     """The template that *uri* is, if it is one. Raises ValueError when it is neither address nor template."""
     template = UriTemplate(uri) if "{" in uri else None
-    if not _URI.fullmatch(uri):
+    if not is_uri(_EXPRESSION.sub("x", uri)):
         raise ValueError(f"{uri!r} is no absolute URI")
     return template
+
+
+def is_uri(text: str) -> bool:
+    """Whether *text* is an absolute URI by RFC 3986, of a length that is served."""
+    return len(text) <= LARGEST_URI and _URI.fullmatch(text) is not None
 
 
 def read_result(resource: Resource, uri: str, value: Any) -> dict[str, Any]:

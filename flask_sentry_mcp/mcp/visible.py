@@ -16,7 +16,7 @@ from .messages import INVALID_PARAMS, encode
 from .mirrored import HeaderParameter
 from .offer import Offer
 from .prompt import Prompt
-from .resource import Resource
+from .resource import Resource, is_uri
 from .seal import Seal
 from .tool import Tool, Toolbox
 
@@ -211,7 +211,12 @@ class Views:
         raise self._absent(self._toolbox.prompts.get(name), context, "There is no prompt by that name.")
 
     def resource(self, context: Context, uri: str) -> tuple[Resource | None, dict[str, str]]:
-        """The resource at *uri* with the variables of its template; None if this caller sees none there."""
+        """The resource at *uri* with the variables of its template; None if this caller sees none there.
+
+        What is no URI is the address of nothing, whatever a template would make of it.
+        """
+        if not is_uri(uri):
+            return None, {}
         view = self.of(context)
         fixed = view.resources.get(uri)
         if fixed is not None:

@@ -265,6 +265,20 @@ def test_what_cannot_be_completed(server: Any, params: dict[str, Any]) -> None:
     assert _error(server.modern("completion/complete", params))[:2] == (200, -32602)
 
 
+def test_a_completion_cannot_ask(server: Any, toolbox: Toolbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Its answer is never a question (2026-07-28): the author is told in the log, the client that it failed."""
+    able = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+
+    @toolbox.completion("explain", "n")
+    def ask(ctx: Context, value: str, others: Mapping[str, str]) -> list[str]:
+        return [str(ctx.elicit("Which?", {"n": fields.Str()}).content)]
+
+    params = {"ref": {"type": "ref/prompt", "name": "explain"}, "argument": {"name": "n", "value": ""}}
+
+    assert _error(server.modern("completion/complete", params, meta=able))[:2] == (200, -32603)
+    assert "a completion cannot ask" in caplog.text
+
+
 # -- pages ----------------------------------------------------------------------------------------------------------
 
 
