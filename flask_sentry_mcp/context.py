@@ -46,7 +46,10 @@ class Question(Protocol):
 
     @property
     def capability(self) -> str:
-        """What the client must be able to do: ``elicitation``, ``sampling``, ``roots``."""
+        """What the client must be able to do: ``elicitation``, ``sampling``, ``roots``, each with modes it needs.
+
+        As in ``elicitation.url``, ``sampling.tools``, ``sampling.tools.context``.
+        """
 
     def params(self) -> Mapping[str, Any]:
         """The parameters of the method."""
@@ -238,7 +241,9 @@ class Context:
         return self.exchange.ask(questions)
 
     def can_ask(self, capability: str) -> bool:
-        """Whether the client can be asked for ``elicitation``, ``elicitation.url``, ``sampling`` or ``roots``."""
+        """Whether the client can be asked for ``elicitation``, ``elicitation.url``, ``sampling`` (with tools:
+        ``sampling.tools``) or ``roots``.
+        """
         return self.exchange.can(capability)
 
     def continue_as_task(self) -> None:

@@ -88,13 +88,13 @@ class Conversation:
 
     def can(self, capability: str) -> bool:
         """Whether the client declared it. An elicitation without a mode is for forms."""
-        kind, _, mode = capability.partition(".")
+        kind, *modes = capability.split(".")
         declared = self._terms.capabilities.get(kind)
         if not isinstance(declared, dict):
             return False
-        if kind == "elicitation":
-            return (mode or "form") in declared or (not mode and "url" not in declared)
-        return not mode or mode in declared
+        if kind == "elicitation" and not modes:
+            return "form" in declared or "url" not in declared
+        return all(mode in declared for mode in modes)
 
     def ask(self, questions: Mapping[str, Question]) -> dict[str, Any]:
         """Each era in its own way."""
@@ -290,6 +290,6 @@ def as_capabilities(names: Sequence[str]) -> dict[str, Any]:
     """``["elicitation.url"]`` as the protocol writes it: ``{"elicitation": {"url": {}}}``."""
     capabilities: dict[str, Any] = {}
     for name in names:
-        kind, _, mode = name.partition(".")
-        capabilities.setdefault(kind, {}).update({mode: {}} if mode else {})
+        kind, *modes = name.split(".")
+        capabilities.setdefault(kind, {}).update({mode: {} for mode in modes})
     return capabilities

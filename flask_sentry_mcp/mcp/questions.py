@@ -101,7 +101,14 @@ class Sample:
     system_prompt: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     method: ClassVar[str] = "sampling/createMessage"
-    capability: ClassVar[str] = "sampling"
+
+    @property
+    def capability(self) -> str:
+        """``sampling``; with tools in it, or more context than the messages, what a client declares for these."""
+        messages = () if isinstance(self.messages, str) else self.messages
+        tools = any(name in self.options for name in ("tools", "toolChoice")) or any(map(_uses_tools, messages))
+        context = self.options.get("includeContext", "none") != "none"
+        return "sampling" + (".tools" if tools else "") + (".context" if context else "")
 
     def params(self) -> dict[str, Any]:
         """The parameters of the question."""
@@ -116,6 +123,12 @@ class Sample:
         if not isinstance(answer.get("role"), str) or not isinstance(answer.get("content"), dict | list):
             raise BadAnswer("a completion has a role and content")
         return answer
+
+
+def _uses_tools(message: Mapping[str, Any]) -> bool:
+    content = message.get("content")
+    blocks = content if isinstance(content, list | tuple) else [content]
+    return any(isinstance(block, Mapping) and block.get("type") in ("tool_use", "tool_result") for block in blocks)
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,14 @@ def test_blanks_and_base64_are_taken_off_header_values(server: Any, headers: dic
     assert server.modern("tools/call", HELLO, headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("name", ["gr\xe9et", "=?base64?Z3JlZXQ=?=", "gr\x01eet"])
+def test_a_header_that_needs_base64_is_not_taken_as_it_is(server: Any, name: str) -> None:
+    """Not even where the body says the same, letter for letter: other readers of the header see something else."""
+    answer = server.modern("tools/call", {"name": name}, headers={"mcp_name": name})
+
+    assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, -32020)
+
+
 def test_an_unknown_version_is_told_which_are_served(server: Any) -> None:
     answer = server.modern(
         "tools/list", meta={VERSION: "v999.0.0"}, headers={"mcp_protocol_version": "v999.0.0"}, id="v"

@@ -255,6 +255,42 @@ def test_a_client_is_asked_only_what_it_can_answer(
     }
 
 
+USES_TOOLS = [{"role": "assistant", "content": [{"type": "tool_use", "id": "1", "name": "look", "input": {}}]}]
+
+
+@pytest.mark.parametrize(
+    ("question", "needed"),
+    [
+        (Sample("Hi", 5), "sampling"),
+        (Sample([{"role": "user", "content": {"type": "text", "text": "Hi"}}], 5), "sampling"),
+        (Sample("Hi", 5, options={"includeContext": "none", "temperature": 0.5}), "sampling"),
+        (Sample("Hi", 5, options={"tools": []}), "sampling.tools"),
+        (Sample("Hi", 5, options={"toolChoice": {"mode": "auto"}}), "sampling.tools"),
+        (Sample(USES_TOOLS, 5), "sampling.tools"),
+        (Sample("Hi", 5, options={"includeContext": "thisServer"}), "sampling.context"),
+        (Sample(USES_TOOLS, 5, options={"includeContext": "allServers"}), "sampling.tools.context"),
+    ],
+)
+def test_a_model_is_asked_to_use_tools_only_where_its_client_declared_it(
+    server: Any, toolbox: Toolbox, question: Sample, needed: str
+) -> None:
+    """And for the context of other servers: each is a capability of its own."""
+    kind, *modes = needed.split(".")
+    enough, too_little = {kind: {mode: {} for mode in modes}}, {kind: {mode: {} for mode in modes[1:]}}
+
+    @toolbox.tool(reads_only=True)
+    def consult(ctx: Context) -> str:
+        """Ask the model."""
+        return str(ctx.ask(model=question))
+
+    assert question.capability == needed
+    asked = _call(server, "consult", meta={CAPABILITIES: enough}).get_json()["result"]
+    assert asked["resultType"] == "input_required"
+    if modes:
+        refused = _call(server, "consult", meta={CAPABILITIES: too_little}).get_json()["error"]
+        assert refused["data"]["requiredCapabilities"] == enough
+
+
 def test_forms_know_the_five_kinds_of_enumeration_and_defaults() -> None:
     plain, titles = ["a", "b"], ["A", "B"]
     form = {
