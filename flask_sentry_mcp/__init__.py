@@ -7,8 +7,8 @@ from .extension import SentryMCP, State, state_of
 from .mcp.content import Audio, EmbeddedResource, Image, ResourceLink, Result, Text
 from .mcp.prompt import Message
 from .mcp.questions import Elicit, ElicitURL, Roots, Sample
+from .mcp.raw import RawSchema
 from .mcp.resource import Contents
-from .mcp.schema import RawSchema
 from .mcp.tool import Toolbox
 from .skills import SKILLS, Skill
 from .tools import catalogue

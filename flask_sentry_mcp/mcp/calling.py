@@ -220,10 +220,10 @@ def read_resource(call: Call) -> Outcome:
         data = {"uri": uri} if len(uri) <= LARGEST_URI else {}
         raise ProtocolError(code, "There is no resource at this address.", status=200, data=data)
     found = resource
-    caching = {"ttlMs": 0, "cacheScope": "private"} if call.terms.modern else {}
+    hints = {"ttlMs": found.ttl_ms, "cacheScope": found.cache_scope} if call.terms.modern else {}
 
     def answer(talk: Conversation) -> dict[str, Any]:
-        return read_result(found, uri, found.handler(_during(call, talk), **variables)) | caching
+        return read_result(found, uri, found.handler(_during(call, talk), **variables)) | hints
 
     return _run(call, uri, {}, answer)
 

@@ -172,7 +172,7 @@ def call_result(value: Any, output: Output | None = None) -> dict[str, Any]:
     if isinstance(value, Result):
         return _whole(value, output)
     if output is not None:
-        return _structured(output.structured(value))
+        return _structured(_promised(output, value))
     if isinstance(value, str):
         return {"content": [{"type": "text", "text": value}]}
     if isinstance(value, Mapping):
@@ -210,7 +210,9 @@ def _whole(value: Result, output: Output | None) -> dict[str, Any]:
     content = value.content if isinstance(value.content, list | tuple) else [value.content]
     members: dict[str, Any] = {"content": [item(one) for one in content]}
     if value.structured is not None:
-        members["structuredContent"] = output.structured(value.structured) if output else dict(value.structured)
+        check_members(value.structured)
+        check_members(value.structured)
+        members["structuredContent"] = _promised(output, value.structured) if output else dict(value.structured)
     elif output is not None and not value.is_error:
         raise BrokenPromise("a Result without the structured content that its output schema promises")
     if value.is_error:
@@ -220,8 +222,12 @@ def _whole(value: Result, output: Output | None) -> dict[str, Any]:
     return members
 
 
+def _promised(output: Output, value: Any) -> Any:
+    return output.structured(json.loads(compact(value)) if output.is_raw else value)
+
+
 def _structured(value: Any) -> dict[str, Any]:
-    return {"content": [{"type": "text", "text": _compact(value)}], "structuredContent": value}
+    return {"content": [{"type": "text", "text": compact(value)}], "structuredContent": value}
 
 
 def item(value: Any) -> dict[str, Any]:
@@ -231,12 +237,12 @@ def item(value: Any) -> dict[str, Any]:
     if isinstance(value, _RECORDS):
         return value.block()
     if isinstance(value, _SCALARS):
-        return {"type": "text", "text": _compact(value)}
+        return {"type": "text", "text": compact(value)}
     try:
         said = plain(value)
     except TypeError:
         raise BrokenPromise(f"a tool cannot return {type(value).__name__}") from None
-    return {"type": "text", "text": said if isinstance(said, str) else _compact(said)}
+    return {"type": "text", "text": said if isinstance(said, str) else compact(said)}
 
 
 def _check(record: "Record", **kinds: Any) -> None:
@@ -246,8 +252,27 @@ def _check(record: "Record", **kinds: Any) -> None:
             raise TypeError(f"{name} of {type(record).__name__} must be {wanted}")
 
 
-def _compact(value: Any) -> str:
+def compact(value: Any) -> str:
+    """*value* as JSON, with the obvious forms.
+
+    Raises: ValueError or TypeError for what JSON cannot say, two members of one name among it (``{1: "a", "1": "b"}``).
+    """
+    check_members(value)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+
+
+def check_members(value: Any) -> None:
+    """Raises ValueError when two keys of a dict inside *value* would be one name in JSON."""
+    if isinstance(value, dict):
+        if any(type(key) is not str for key in value):
+            names = [name for name, _ in json.loads(json.dumps(dict.fromkeys(value)), object_pairs_hook=list)]
+            if len(set(names)) != len(names):
+                raise ValueError("two members of an object have one name")
+        for below in value.values():
+            check_members(below)
+    elif isinstance(value, list | tuple):
+        for below in value:
+            check_members(below)
 
 
 def _block(record: Record, **members: Any) -> dict[str, Any]:

@@ -151,7 +151,7 @@ def check_headers(headers: Headers, request: Request) -> None:
 def _repeats(raw: str, value: Any) -> bool:
     """Whether a header says *value*. Most say it as it is, which is quickly seen; what needs Base64 is decoded."""
     plain = raw.isascii() and raw.isprintable() and not raw.startswith(_ENCODED)
-    return (plain and raw == value) or _decoded(raw) == value
+    return bool(plain and raw == value) or bool(_decoded(raw) == value)
 
 
 def check_parameters(headers: Headers, parameters: Iterable[HeaderParameter], arguments: dict[str, Any]) -> None:

@@ -193,8 +193,8 @@ class Dialogue(Conversation):
     """2025, on a stream within a session. *listen* yields what the client sends for this session meanwhile.
 
     ``listen(after, timeout_s)`` returns ``(sequence, envelope)`` pairs: replies, and notices of cancellation. While the
-    client thinks about a question, *paused* stops the tool's clock. *expect* is told of the ids of questions before they
-    are asked: replies to others never arrive.
+    client thinks about a question, *paused* stops the tool's clock. *expect* is told of the ids of questions before
+    they are asked: replies to others never arrive.
     """
 
     def __init__(

@@ -150,7 +150,9 @@ def _until_refused(frames: Iterator[T]) -> Iterator[T]:
 def _honoured(call: Call, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The part of what is wanted that this server tells of, and that this caller may see."""
     offered = call.server.capabilities()
-    honoured: dict[str, Any] = {name: True for name, kind in _LISTS.items() if wanted.get(name) and kind in offered}
+    honoured: dict[str, Any] = {
+        name: True for name, kind in _LISTS.items() if _is_wanted(wanted, name) and kind in offered
+    }
     if (task_ids := _texts(wanted, "taskIds")) is not None:
         tasks.require(call.terms)
         own = [id for id in task_ids if tasks.told(call.server, id, call.context.grant_id) is not None]
@@ -160,6 +162,13 @@ def _honoured(call: Call, wanted: Mapping[str, Any]) -> dict[str, Any]:
         views = call.server.views
         honoured["resourceSubscriptions"] = [uri for uri in uris if views.resource(call.context, uri)[0] is not None]
     return honoured
+
+
+def _is_wanted(wanted: Mapping[str, Any], name: str) -> bool:
+    given = wanted.get(name, False)
+    if not isinstance(given, bool):
+        raise ProtocolError(INVALID_PARAMS, f"{name} is true or false.", status=200)
+    return given
 
 
 def _texts(wanted: Mapping[str, Any], name: str) -> list[str] | None:

@@ -10,6 +10,8 @@ from typing import Any
 
 _NAME = re.compile(r"[0-9A-Za-z-]+")  # no underscore: WSGI cannot tell it from a dash
 _TYPES = ("string", "integer", "boolean")
+_OF_SCHEMAS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
+_OF_VALUES = ("const", "enum", "default", "examples")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,14 @@ def _marked(schema: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[Header
 
 
 def _marks(schema: Any) -> int:
-    if isinstance(schema, Mapping):
-        return ("x-mcp-header" in schema) + sum(_marks(below) for below in schema.values())
-    return sum(_marks(below) for below in schema) if isinstance(schema, list) else 0
+    """How many schemas inside *schema* are marked. A property may have that name, and a value may hold it."""
+    if isinstance(schema, list):
+        return sum(map(_marks, schema))
+    if not isinstance(schema, Mapping):
+        return 0
+    below = [_schemas_in(name, part) for name, part in schema.items() if name not in _OF_VALUES]
+    return ("x-mcp-header" in schema) + _marks(below)
+
+
+def _schemas_in(keyword: str, part: Any) -> Any:
+    return list(part.values()) if keyword in _OF_SCHEMAS and isinstance(part, Mapping) else part

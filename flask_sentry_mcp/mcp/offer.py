@@ -9,7 +9,7 @@ from typing import Any
 from ..skills import SKILLS, Skill, implied
 from .schema import is_keyword_name
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,7 +86,7 @@ def check_offer(offer: Offer, keywords: Mapping[str, bool]) -> None:
     *keywords* are those the handler is called with, each with whether it may be left out.
     """
     if not _NAME.fullmatch(offer.name):
-        raise ValueError(f"{offer.name!r} cannot be a name: 1 to 64 letters, digits, dots, dashes and underscores")
+        raise ValueError(f"{offer.name!r} cannot be a name: 1 to 128 letters, digits, dots, dashes and underscores")
     if unknown := offer.hidden_by - {"organization", "project"}:
         raise ValueError(f"{offer.name} cannot be hidden by {', '.join(sorted(unknown))}")
     if offer.skills is not None and not offer.skills:

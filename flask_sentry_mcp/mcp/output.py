@@ -1,6 +1,6 @@
 """What a tool promises to return: an output schema, and structured content that keeps to it.
 
-A promise is a marshmallow schema or a dataclass; the latter becomes the former by its annotations.
+A promise is a marshmallow schema, a dataclass, which becomes one by its annotations, or JSON Schema word for word.
 """
 
 import dataclasses
@@ -15,7 +15,9 @@ from typing import Any, TypeAlias
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from .schema import JSONSchema, SchemaLike, instance_of, json_schema
+from ..errors import InvalidInput
+from .raw import Judge, RawSchema, judge_of
+from .schema import SchemaLike, instance_of, json_schema
 
 OutputLike: TypeAlias = SchemaLike | type[Any]
 _PLAIN: Mapping[type, type[fields.Field[Any]]] = {
@@ -39,24 +41,36 @@ class BrokenPromise(Exception):
 class Output:
     """One tool's promise. ``json_schema`` is listed; ``structured`` makes the content that keeps to it."""
 
-    __slots__ = ("_schema", "json_schema")
+    __slots__ = ("_judge", "_schema", "json_schema")
 
     def __init__(self, declared: OutputLike) -> None:
+        self._judge: Judge | None = None
+        self._schema = Schema()
+        if isinstance(declared, RawSchema):
+            self._judge, self.json_schema = judge_of(declared), declared.json
+            return
         if isinstance(declared, type) and dataclasses.is_dataclass(declared):
             self._schema = _schema_of(declared)()
         else:
             self._schema = instance_of(typing.cast(SchemaLike, declared))
-        self.json_schema: JSONSchema = json_schema(self._schema, outward=True)
+        self.json_schema = json_schema(self._schema, outward=True)
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is JSON Schema word for word, which JSON alone can be held against."""
+        return self._judge is not None
 
     def structured(self, value: Any) -> Any:
-        """*value* (a dict or an object with the declared attributes) as JSON can say it, checked.
+        """*value* (a dict or an object with the declared attributes; JSON where it is raw) as JSON can say it, checked.
 
         Raises: BrokenPromise.
         """
         try:
+            if self._judge is not None:
+                return self._judge(value)
             dumped = self._schema.dump(value)
             self._schema.load(dumped, unknown=EXCLUDE)
-        except (AttributeError, TypeError, ValueError) as error:  # a ValidationError is a ValueError
+        except (AttributeError, TypeError, ValueError, InvalidInput) as error:  # a ValidationError is a ValueError
             raise BrokenPromise(repr(error)) from error
         return dumped
 

@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 import marshmallow
 
 from ..context import Elicited, Question
+from ..errors import InvalidInput
+from .raw import RawSchema, judge_of
 from .schema import SchemaLike, form_schema, instance_of
 
 _ACTIONS = ("accept", "decline", "cancel")
@@ -23,7 +25,8 @@ class BadAnswer(Exception):
 
 @dataclass(frozen=True)
 class Elicit:
-    """A form for the person: *schema* is a flat marshmallow schema, or JSON Schema as the protocol narrows it.
+    """A form for the person: *schema* is a flat marshmallow schema, or JSON Schema as the protocol narrows it (a dict,
+    or a RawSchema with a check of its own).
 
     Never ask for a password or a key this way; send the person to a page (``ElicitURL``).
     """
@@ -33,9 +36,15 @@ class Elicit:
     method: ClassVar[str] = "elicitation/create"
     capability: ClassVar[str] = "elicitation"
 
+    def __post_init__(self) -> None:
+        """Raises TypeError for a raw schema that no answer could be held against."""
+        if (raw := _as_raw(self.schema)) is not None:
+            judge_of(raw)
+
     def params(self) -> dict[str, Any]:
         """The parameters of the question."""
-        asked = self.schema if _is_json_schema(self.schema) else form_schema(_schema(self.schema))
+        raw = _as_raw(self.schema)
+        asked = form_schema(instance_of(self.schema)) if raw is None else raw.json
         return {"mode": "form", "message": self.message, "requestedSchema": asked}
 
     def read(self, answer: Mapping[str, Any]) -> Elicited:
@@ -45,11 +54,12 @@ class Elicit:
             raise BadAnswer("an elicitation is answered by an action, and content when accepted")
         if action != "accept":
             return Elicited(action, None)
-        if _is_json_schema(self.schema):
-            return Elicited(action, content or {})
+        raw = _as_raw(self.schema)
         try:
-            read = _schema(self.schema).load(content or {}, unknown=marshmallow.EXCLUDE)
-        except marshmallow.ValidationError as error:
+            if raw is not None:
+                return Elicited(action, judge_of(raw)(content or {}))
+            read = instance_of(self.schema).load(content or {}, unknown=marshmallow.EXCLUDE)
+        except (marshmallow.ValidationError, InvalidInput) as error:
             raise BadAnswer("the form is not filled in as asked") from error
         return Elicited(action, read)
 
@@ -60,12 +70,10 @@ def as_input_request(question: Question) -> dict[str, Any]:
     return {"method": question.method, "params": params}
 
 
-def _schema(declared: Any) -> marshmallow.Schema:
-    return instance_of(declared)
-
-
-def _is_json_schema(schema: Any) -> bool:
-    return isinstance(schema, Mapping) and schema.get("type") == "object"
+def _as_raw(schema: Any) -> RawSchema | None:
+    if isinstance(schema, Mapping) and schema.get("type") == "object":
+        return RawSchema(dict(schema))
+    return schema if isinstance(schema, RawSchema) else None
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@
 {'id': 'a b'}
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from itertools import zip_longest
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
-from .content import Annotations, Bytes, plain, resource_contents
+from .content import Annotations, Bytes, compact, resource_contents
 from .offer import Offer
 from .output import BrokenPromise
 
@@ -84,13 +83,19 @@ def _pieces(text: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resource(Offer):
-    """A resource at a fixed address, or at all addresses of ``template``."""
+    """A resource at a fixed address, or at all addresses of ``template``.
+
+    For ``ttl_ms`` milliseconds a client may take what it has read for good; with ``cache_scope`` public it may also
+    show it to others.
+    """
 
     uri: str
     template: UriTemplate | None = None
     mime_type: str | None = None
     size: int | None = None
     annotations: Annotations | None = None
+    ttl_ms: int = 0
+    cache_scope: str = "private"
 
     def listing(self) -> dict[str, Any]:
         """The entry in ``resources/list`` or ``resources/templates/list``."""
@@ -102,6 +107,16 @@ class Resource(Offer):
             size=self.size,
             annotations=dict(self.annotations) if self.annotations else None,
         )
+
+
+def check_resource(resource: Resource) -> None:
+    """Raises ValueError for hints on caching that cannot be meant."""
+    if type(resource.ttl_ms) is not int or resource.ttl_ms < 0:
+        raise ValueError(f"the ttl_ms of {resource.name} must be a whole number of milliseconds")
+    if resource.cache_scope not in ("private", "public"):
+        raise ValueError(f"the cache_scope of {resource.name} is private or public")
+    if resource.cache_scope == "public" and (resource.skills is not None or resource.scopes):
+        raise ValueError(f"{resource.name} is not for everybody, so its cache_scope cannot be public")
 
 
 def template_in(uri: str) -> UriTemplate | None:
@@ -131,7 +146,7 @@ def _written(resource: Resource, uri: str, part: Any) -> dict[str, Any]:
     if isinstance(part, Contents):
         uri, mime_type, part = part.uri or uri, part.mime_type or mime_type, part.contents
     if isinstance(part, Mapping):
-        part = json.dumps(part, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+        part = compact(part)
         mime_type = mime_type or "application/json"
     if not isinstance(part, str | Bytes):
         raise BrokenPromise(f"a resource cannot be {type(part).__name__}")

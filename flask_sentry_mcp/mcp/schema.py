@@ -7,8 +7,7 @@ nothing beyond the declared members.
 
 import json
 import keyword
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, ClassVar, TypeAlias
 
@@ -20,24 +19,9 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from ..errors import InvalidInput
 from .mirrored import header_parameters
-
-JSONSchema: TypeAlias = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class RawSchema:
-    """JSON Schema that is listed word for word, where marshmallow cannot say what an author means.
-
-    *check* is given the arguments and raises InvalidInput, or returns the handler's keywords; without it only required
-    and undeclared members are looked at, and the tool has to check the rest itself.
-    """
-
-    json: JSONSchema
-    check: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-
+from .raw import MOST_LINES, JSONSchema, RawSchema, judge_of, list_of, member_names
 
 SchemaLike: TypeAlias = type[Schema] | Schema | Mapping[str, fields.Field[Any]] | RawSchema
-MOST_LINES = 20
 _TELLING = 12  # so many characters of a caller's in a sentence are no accident
 
 
@@ -216,10 +200,11 @@ class Arguments:
     ``names`` are the names callers use, in the order of declaration.
     """
 
-    __slots__ = ("_known", "_null_is_absent", "_raw", "_schema", "header_parameters", "json_schema", "names")
+    __slots__ = ("_judge", "_known", "_null_is_absent", "_raw", "_schema", "header_parameters", "json_schema", "names")
 
     def __init__(self, declared: SchemaLike | None) -> None:
         self._raw = declared if isinstance(declared, RawSchema) else None
+        self._judge = None if self._raw is None else judge_of(self._raw)
         self._schema = instance_of({} if declared is None or isinstance(declared, RawSchema) else declared)
         if self._schema.many:
             raise TypeError("a tool's arguments are one object, not many")
@@ -232,7 +217,7 @@ class Arguments:
         if self.json_schema.get("type") != "object":
             raise TypeError("a tool's arguments are an object")
         self.names = tuple(self.json_schema.get("properties", ()))
-        self._known = frozenset(_member_names(self.json_schema))
+        self._known = frozenset(member_names(self.json_schema))
         self._null_is_absent = frozenset(
             field.data_key or name
             for name, field in self._schema.load_fields.items()
@@ -257,8 +242,11 @@ class Arguments:
         Null for a parameter that has another default counts as not given.
         Raises: InvalidInput; its sentences quote names of ours only.
         """
-        if self._raw is not None:
-            return self._raw.check(given) if self._raw.check else self._read_raw(self._raw.json, given, hidden)
+        if self._raw is not None and self._judge is not None:
+            if self._raw.check is None:
+                self._check_names(self._raw.json, given, hidden)
+            judged: dict[str, Any] = self._judge(given)
+            return judged
         if lapsing := self._null_is_absent:
             given = {name: value for name, value in given.items() if value is not None or name not in lapsing}
         try:
@@ -267,15 +255,15 @@ class Arguments:
             raise InvalidInput(self._explained(error, given, hidden)) from None
         return read
 
-    def _read_raw(self, schema: JSONSchema, given: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
+    def _check_names(self, schema: JSONSchema, given: dict[str, Any], hidden: frozenset[str]) -> None:
+        """Of a raw schema: what is missing or unknown is said as for any other, with the names there are."""
         lines = [
             f"{name}: Missing data for required field." for name in schema.get("required", ()) if name not in given
         ]
         if not set(given) <= set(self.names):
             lines.insert(0, self._valid_names(hidden))
         if lines:
-            raise InvalidInput(_list_of(lines))
-        return given
+            raise InvalidInput(list_of(lines))
 
     def _valid_names(self, hidden: frozenset[str]) -> str:
         valid = ", ".join(one for one in self.names if one not in hidden) or "none"
@@ -294,19 +282,13 @@ class Arguments:
         for path, sentence in islice(leaves, MOST_LINES + 1):
             told = _not_quoting(openings, sentence)
             lines.append(f"{path}: {told}" if path else told)
-        return _list_of(lines)
+        return list_of(lines)
 
 
 def _not_quoting(openings: set[str], sentence: str) -> str:
     """*sentence*, unless one of the texts that a caller gave is in it, which are known by how they begin."""
     quotes = any(sentence[at : at + _TELLING] in openings for at in range(len(sentence) - _TELLING + 1))
     return "Not a valid value." if quotes else sentence
-
-
-def _list_of(lines: list[str]) -> str:
-    distinct = list(dict.fromkeys(lines))
-    shown = distinct[:MOST_LINES] + (["There is more."] if len(distinct) > MOST_LINES else [])
-    return "The arguments cannot be used as they are.\n" + "\n".join(f"- {line}" for line in shown)
 
 
 def _leaves(messages: Any, known: frozenset[str], path: str = "") -> Iterator[tuple[str, str]]:
@@ -337,17 +319,6 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for below in value:
             yield from _texts(below)
-
-
-def _member_names(schema: Any) -> Iterator[str]:
-    """Every name of a member that *schema* mentions, at any depth."""
-    if isinstance(schema, Mapping):
-        yield from schema.get("properties", ())
-        for below in schema.values():
-            yield from _member_names(below)
-    elif isinstance(schema, list):
-        for below in schema:
-            yield from _member_names(below)
 
 
 def is_keyword_name(name: str) -> bool:

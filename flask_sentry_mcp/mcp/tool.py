@@ -18,7 +18,7 @@ from .content import Annotations
 from .offer import Offer, check_offer, check_plain, names, words_for
 from .output import Output, OutputLike
 from .prompt import Prompt
-from .resource import Resource, template_in
+from .resource import Resource, check_resource, template_in
 from .schema import Arguments, SchemaLike
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -126,14 +126,15 @@ class Toolbox:
     ) -> Callable[[Handler], Handler]:
         """A decorator that records a function as a tool and hands it back unchanged.
 
-        *schema* is a marshmallow Schema (class or instance), a dict of fields, or None for a tool without arguments.
+        *schema* is a marshmallow Schema (class or instance), a dict of fields, a RawSchema, or None for a tool without
+        arguments.
         The function is called as ``function(ctx, **arguments)``; its name and docstring are the tool's. *reads_only*
         has no default, and a tool that writes must say whether it is *destructive*: no tool is safe by accident.
-        *output* is a marshmallow schema or a dataclass: the result is checked against it. *limit* (``"10/minute"``) is
-        counted per grant, *timeout_s* ends the wait for a call or a task. *needs* (``{"traces"}``) hides it from
-        connections that are fixed to a project without these. *task* is for long work: ``optional`` (a client that
-        knows tasks gets one, any other waits) or ``required``; with *task_from_start* off the tool first asks its
-        questions and then calls ``ctx.continue_as_task()``.
+        *output* is a marshmallow schema, a dataclass or a RawSchema: the result is checked against it. *limit*
+        (``"10/minute"``) is counted per grant, *timeout_s* ends the wait for a call or a task. *needs*
+        (``{"traces"}``) hides it from connections that are fixed to a project without these. *task* is for long work:
+        ``optional`` (a client that knows tasks gets one, any other waits) or ``required``; with *task_from_start* off
+        the tool first asks its questions and then calls ``ctx.continue_as_task()``.
 
         Raises: TypeError or ValueError, at declaration, for what cannot work.
         """
@@ -179,6 +180,8 @@ class Toolbox:
         mime_type: str | None = None,
         size: int | None = None,
         annotations: Annotations | None = None,
+        ttl_ms: int = 0,
+        cache_scope: str = "private",
         skills: Collection[str] | None = None,
         scopes: Collection[str] = (),
         hidden_by: Collection[str] = (),
@@ -189,7 +192,8 @@ class Toolbox:
 
         *uri* may hold variables: ``report://{year}`` (one segment) or ``file:///{+path}`` (with slashes). The function
         is called as ``function(ctx, **variables)`` and returns text, bytes, a dict, Contents or a list of these.
-        Variables are decoded text from a stranger: check them.
+        Variables are decoded text from a stranger: check them. Clients of 2026-07-28 may keep the contents for *ttl_ms*
+        milliseconds, for their own user or (*cache_scope* ``public``) for anybody.
         """
 
         def declare(handler: Handler) -> Handler:
@@ -209,6 +213,8 @@ class Toolbox:
                     mime_type=mime_type,
                     size=size,
                     annotations=annotations,
+                    ttl_ms=ttl_ms,
+                    cache_scope=cache_scope,
                 )
             )
             return handler
@@ -289,6 +295,8 @@ class Toolbox:
             check_offer(offer, _keywords(offer))
             if isinstance(offer, Tool):
                 _check_tool(offer)
+            if isinstance(offer, Resource):
+                check_resource(offer)
             for rule in self._rules:
                 rule(offer)
         with self._lock:

@@ -12,8 +12,8 @@ from flask_sentry_mcp.errors import ProtocolError, ToolFailed
 from flask_sentry_mcp.mcp.content import Audio, EmbeddedResource, Image, Text
 from flask_sentry_mcp.mcp.prompt import Message
 from flask_sentry_mcp.mcp.questions import Elicit, Roots, Sample
+from flask_sentry_mcp.mcp.raw import RawSchema
 from flask_sentry_mcp.mcp.resource import Contents
-from flask_sentry_mcp.mcp.schema import RawSchema
 from flask_sentry_mcp.mcp.tool import Toolbox
 
 PNG = base64.b64decode(

@@ -319,3 +319,16 @@ def test_a_dataclass_that_json_cannot_say_is_refused_at_declaration(hint: Any) -
 
     with pytest.raises(TypeError, match="an output cannot"):
         Output(bad)
+
+
+TWICE: list[Any] = [{1: "a", "1": "b"}, {"x": [{None: 1, "null": 2}]}, {"x": {True: 1, "true": 2}}]
+
+
+@pytest.mark.parametrize("value", [*TWICE, Result("", TWICE[2])])
+def test_two_members_of_one_name_do_not_leave(serve: Any, value: Any) -> None:
+    """Python tells them apart, and two readers of the JSON would take different ones."""
+    assert _returning(serve, value).call("give")["isError"]
+
+
+def test_keys_that_are_no_text_become_text(serve: Any) -> None:
+    assert _returning(serve, {1: "a", "2": "b"}).call("give")["structuredContent"] == {"1": "a", "2": "b"}

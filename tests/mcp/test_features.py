@@ -145,6 +145,36 @@ def test_resources_are_read(server: Any, uri: str, contents: list[Any]) -> None:
     }
 
 
+def test_an_author_says_for_how_long_contents_may_be_kept(server: Any, toolbox: Toolbox) -> None:
+    """Of 2026-07-28 alone; without a word they may not, and never for others."""
+
+    @toolbox.resource("test://calendar", ttl_ms=60_000, cache_scope="public")
+    def calendar(ctx: Context) -> str:
+        """The calendar."""
+        return "Monday"
+
+    kept = _result(server.modern("resources/read", {"uri": "test://calendar"}))
+    assert (kept["ttlMs"], kept["cacheScope"]) == (60_000, "public")
+    assert "ttlMs" not in _result(server.legacy("resources/read", {"uri": "test://calendar"}))
+
+
+@pytest.mark.parametrize(
+    "hints",
+    [
+        {"ttl_ms": -1},
+        {"ttl_ms": 1.5},
+        {"ttl_ms": True},
+        {"cache_scope": "everybody"},
+        {"cache_scope": "public", "skills": {"inspect"}},
+        {"cache_scope": "public", "scopes": {"org:read"}},
+    ],
+)
+def test_hints_that_cannot_be_meant(hints: dict[str, Any]) -> None:
+    """What is for some must not be shown to others from a cache."""
+    with pytest.raises(ValueError, match=r"must be a whole number|is private or public|cannot be public"):
+        Toolbox().resource("test://x", **hints)(_anything)
+
+
 @pytest.mark.parametrize(
     "uri", ["test://none", "test://item/a/b/data", "test://item//data", "test://item/%ff/data", "", "test://seer"]
 )
@@ -267,7 +297,7 @@ def test_what_cannot_be_completed(server: Any, params: dict[str, Any]) -> None:
 
 def test_a_completion_cannot_ask(server: Any, toolbox: Toolbox, caplog: pytest.LogCaptureFixture) -> None:
     """Its answer is never a question (2026-07-28): the author is told in the log, the client that it failed."""
-    able = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
+    able: dict[str, Any] = {"io.modelcontextprotocol/clientCapabilities": {"elicitation": {}}}
 
     @toolbox.completion("explain", "n")
     def ask(ctx: Context, value: str, others: Mapping[str, str]) -> list[str]:

@@ -276,7 +276,8 @@ def test_a_model_is_asked_to_use_tools_only_where_its_client_declared_it(
 ) -> None:
     """And for the context of other servers: each is a capability of its own."""
     kind, *modes = needed.split(".")
-    enough, too_little = {kind: {mode: {} for mode in modes}}, {kind: {mode: {} for mode in modes[1:]}}
+    enough: dict[str, Any] = {kind: {mode: {} for mode in modes}}
+    too_little: dict[str, Any] = {kind: {mode: {} for mode in modes[1:]}}
 
     @toolbox.tool(reads_only=True)
     def consult(ctx: Context) -> str:

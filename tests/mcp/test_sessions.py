@@ -14,7 +14,7 @@ from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.store.memory import MemoryStore
 
 VERSION = "2025-11-25"
-CAN_ANSWER = {"elicitation": {"form": {}}}
+CAN_ANSWER: dict[str, Any] = {"elicitation": {"form": {}}}
 
 
 @pytest.fixture

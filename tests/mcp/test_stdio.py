@@ -133,6 +133,8 @@ def _server(toolbox: Toolbox, context: Any, store: MemoryStore) -> Server:
 @pytest.fixture
 def pipe(toolbox: Toolbox, context: Any, store: MemoryStore) -> Any:
     """An open conversation."""
+    BEGUN.clear()
+    STOPPED.clear()
     pipe = Pipe(_server(toolbox, context, store), context)
     yield pipe
     pipe.close()
@@ -201,7 +203,6 @@ def _cancel(pipe: Pipe, id: Any) -> None:
 @pytest.mark.parametrize("meta", [META, META | {"progressToken": "t"}, None], ids=["2026", "2026, may talk", "2025"])
 def test_of_a_call_that_was_cancelled_nothing_more_is_said(pipe: Pipe, meta: Any) -> None:
     """Whatever it may say: its tool learns of it at once, and its result is dropped."""
-    BEGUN.clear(), STOPPED.clear()
     if meta is None:
         _hello(pipe)
 
@@ -218,7 +219,6 @@ def test_of_a_call_that_was_cancelled_nothing_more_is_said(pipe: Pipe, meta: Any
 
 def test_a_call_that_waits_for_its_turn_can_be_cancelled(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "AT_ONCE", 1)
-    BEGUN.clear(), STOPPED.clear()
     pipe.say(_request(1, "tools/call", {"name": "linger"}, META))
     pipe.say(_request(2, "tools/call", {"name": "greet", "arguments": {"name": "Ada"}}, META))
     pipe.say(_request(3, "tools/call", {"name": "greet", "arguments": {"name": "Bob"}}, META))
@@ -233,7 +233,6 @@ def test_a_call_that_waits_for_its_turn_can_be_cancelled(pipe: Pipe, monkeypatch
 def test_too_many_that_wait_are_refused(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stdio, "AT_ONCE", 1)
     monkeypatch.setattr(stdio, "MOST_WAITING", 0)
-    BEGUN.clear()
     pipe.say(_request(1, "tools/call", {"name": "linger"}, META))
     assert BEGUN.wait(10)
 

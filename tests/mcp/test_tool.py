@@ -146,7 +146,7 @@ class Awaited:
         (greet, {"reads_only": False}, TypeError, "must say destructive=True or destructive=False"),
         (greet, {"reads_only": True, "destructive": True}, ValueError, "cannot be destructive"),
         (greet, {"reads_only": True, "name": "say hello"}, ValueError, "'say hello' cannot be a name"),
-        (greet, {"reads_only": True, "name": "x" * 65}, ValueError, "cannot be a name"),
+        (greet, {"reads_only": True, "name": "x" * 129}, ValueError, "cannot be a name"),
         (greet, {"reads_only": True, "limit": "often"}, ValueError, "must look like 10/minute"),
         (greet, {"reads_only": True, "timeout_s": 0}, ValueError, "more than 0 seconds"),
         (greet, {"reads_only": True, "hidden_by": {"region"}}, ValueError, "cannot be hidden by region"),
