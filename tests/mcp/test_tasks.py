@@ -297,6 +297,24 @@ def test_a_worker_runs_so_many_tasks_and_no_more(serve: Any, toolbox: Any, store
     assert begun.status_code == 200
 
 
+def test_a_subscription_hears_nothing_of_another_grant_s_task(
+    server: Any, context: Any, toolbox: Toolbox, go: threading.Event
+) -> None:
+    """Not even that there is one: its id is as unknown as any other."""
+    id = _begin(server, "work")["taskId"]
+    owner, server.caller = server.caller, context(grant_id="g2")
+    wanted = {"notifications": {"taskIds": [id], "toolsListChanged": True}}
+    chunks = server.modern("subscriptions/listen", wanted, meta=KNOWS_TASKS).iter_encoded()
+    assert '"taskIds":[]' in next(chunks).decode()
+
+    server.caller = owner
+    go.set()
+    _until(server, id, "completed")
+    toolbox.remove("fail")
+
+    assert '"method":"notifications/tools/list_changed"' in next(chunks).decode()
+
+
 def test_a_subscription_tells_how_a_task_goes(server: Any, go: threading.Event) -> None:
     id = _begin(server, "work")["taskId"]
     wanted = {"notifications": {"taskIds": [id, "unknown"]}}

@@ -1,7 +1,7 @@
 """The check at every request: the header, the audience, the context, and the challenge when it fails (section 19)."""
 
 import json
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, fields, replace
 
 import pytest
 
@@ -238,6 +238,16 @@ def test_the_context_says_who_calls_and_what_they_may(flow: Flow) -> None:
     assert context.scopes == {"event:write", "org:read", "project:read", "team:read"}
     assert (context.user_id, context.client_id) == ("3104522", flow.client_id)
     assert context.sentry.get("auth")["name"] == "Mira Okafor"
+
+
+def test_the_context_cannot_be_changed(flow: Flow) -> None:
+    """B7: one record, frozen. No tool makes itself another caller."""
+    context = flow.context(flow.sign_in()["access_token"])
+
+    for record in (context, context.constraint):
+        for field in fields(record):
+            with pytest.raises(FrozenInstanceError):
+                setattr(record, field.name, "another")
 
 
 def test_the_context_shows_no_token(flow: Flow) -> None:
