@@ -176,7 +176,7 @@ class Settings:
         "Time in which an old refresh token still finds its successor.",
         60,
     )
-    call_limit: str = _row("SENTRY_MCP_CALL_LIMIT", read.rate, "MCP requests that one grant may make.", "120/minute")
+    call_limit: str = _row("SENTRY_MCP_CALL_LIMIT", read.rate, "MCP requests that one person may make.", "120/minute")
     address_limit: str = _row(
         "SENTRY_MCP_ADDRESS_LIMIT", read.rate, "MCP requests from one address, before authentication.", "300/minute"
     )

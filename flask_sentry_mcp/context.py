@@ -192,6 +192,14 @@ class Context:
         """The organization this connection is fixed to, if it is."""
         return self.constraint.organization_slug
 
+    @property
+    def caller(self) -> str:
+        """Whose calls are counted together: a person's at their Sentry, whatever client makes them (RATE-1).
+
+        Where the person is not known, as an application's own ``authenticate`` may leave it, the grant's.
+        """
+        return f"{self.user_id}@{self.host}" if self.user_id else self.grant_id
+
     def during(self, exchange: Exchange, tools: Tools) -> "Context":
         """The same caller during one call."""
         return Context(

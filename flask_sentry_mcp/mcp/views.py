@@ -1,7 +1,7 @@
 """The endpoint over HTTP: one view at ``/mcp``, ``/mcp/<organization>`` and ``/mcp/<organization>/<project>``.
 
 The order is the guard: address, type and size; Host and Origin; the limit per address; authentication; the limit per
-grant; and only then is anything parsed.
+person; and only then is anything parsed.
 """
 
 import logging
@@ -15,7 +15,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntity
 
 from ..context import Context, Presented
 from ..errors import BadTransport, SentryMCPError, new_event_id
-from ..security.limits import client_address
+from ..security.limits import CALLS, client_address
 from ..security.slugs import is_slug
 from . import listening, methods
 from .call import UNEXPECTED
@@ -171,7 +171,7 @@ class _Door:
             environ.get("HTTP_AUTHORIZATION"), organization, project, address, environ.get("QUERY_STRING", "")
         )
         context = endpoint.authenticate(presented)
-        endpoint.limits.hit(settings.call_limit, "grant", context.grant_id)
+        endpoint.limits.hit(settings.call_limit, CALLS, context.caller)
         return presented, context
 
     def _refusal(self, error: SentryMCPError, organization: str | None, project: str | None) -> Response:

@@ -21,12 +21,13 @@ from authlib.oauth2.rfc6750 import BearerTokenValidator
 from .. import clock
 from ..context import Authenticate, Constraint, Context, Presented
 from ..errors import InsufficientScope, OAuthError, SealBroken, SentryMCPError, Unauthenticated
-from ..sentry.client import SentryClient, TokenSource
+from ..security.limits import CALLS
+from ..sentry.client import SentryClient
 from ..skills import offered, scopes_of
 from . import direct
 from .grants import ACCESS, GRANT, change, end_if_over, is_of_our_sentry, look_up, suspect
 from .issuing import without_lost_answers
-from .membership import Memberships, verify
+from .membership import Memberships
 from .metadata import PROTECTED_RESOURCE, scopes_supported
 from .provider import Provider
 from .records import AccessToken, Grant
@@ -36,9 +37,9 @@ from .seals import unpack
 
 REMEMBERED = 10_000
 NOTE_USE_EVERY_S = 3_600.0
+MEMBERSHIP_S = 20.0
 _BEARER = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +(mcpa_[A-Za-z0-9_-]{43})")
 _HEADER_SAFE = re.compile(r"[ !#-\[\]-~]*")
-_ANYWHERE = Constraint()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,17 @@ def context_for(provider: Provider) -> Authenticate:
     """
     protector = Protector()
     protector.register_token_validator(Admissions(provider))
-    memberships = Memberships()
+    memberships, owners = Memberships(), direct.Owners()
 
     def authenticate(presented: Presented) -> Context:
         if direct.is_direct(provider, presented.authorization):
-            return _direct_context(provider, memberships, presented)
+            context = _direct_context(provider, owners, presented)
+            return _within_address(provider, memberships, presented, context, context.grant_id)
         admission: Admission = protector.validate_request(None, presented)
         text = protector.token_of(presented)
         token = GrantToken(provider, admission.grant, partial(_data_key, provider, admission, text))
-        return _context(provider, memberships, presented, admission, token)
+        context = _context(provider, presented, admission, token)
+        return _within_address(provider, memberships, presented, context, context.caller)
 
     return authenticate
 
@@ -189,16 +192,12 @@ def challenge(
     return None
 
 
-def _context(
-    provider: Provider, memberships: Memberships, presented: Presented, admission: Admission, token: GrantToken
-) -> Context:
+def _context(provider: Provider, presented: Presented, admission: Admission, token: GrantToken) -> Context:
     settings, grant = provider.settings, admission.grant
-    constraint = _constraint(provider, memberships, presented, grant.user_id, token)
     return Context(
         host=settings.host,
         token=token,
-        sentry=SentryClient(provider.connections, token, constraint.region_url, time_s=float(settings.tool_timeout_s)),
-        constraint=constraint,
+        sentry=SentryClient(provider.connections, token, time_s=float(settings.tool_timeout_s)),
         skills=_narrowed(admission.skills, presented.query),
         scopes=admission.scopes,
         grant_id=grant.id,
@@ -207,25 +206,43 @@ def _context(
     )
 
 
-def _direct_context(provider: Provider, memberships: Memberships, presented: Presented) -> Context:
-    """The context of a machine with a Sentry token of its own (RS-4): constraint and skills come from the address."""
+def _direct_context(provider: Provider, owners: direct.Owners, presented: Presented) -> Context:
+    """The context of a machine with a Sentry token of its own (RS-4): its skills come from the address."""
+    settings = provider.settings
     token = direct.read_token(presented.authorization or "")
-    name = direct.name_of(provider, token)
-    constraint = _constraint(provider, memberships, presented, name, token)
-    read_only = provider.settings.read_only
-    ids = frozenset(skill.id for skill in provider.skills if not (read_only and skill.writes))
+    ids = frozenset(skill.id for skill in provider.skills if not (settings.read_only and skill.writes))
     skills = _narrowed(ids, presented.query)
     return Context(
-        host=provider.settings.host,
+        host=settings.host,
         token=token,
-        sentry=SentryClient(
-            provider.connections, token, constraint.region_url, time_s=float(provider.settings.tool_timeout_s)
-        ),
-        constraint=constraint,
+        sentry=SentryClient(provider.connections, token, time_s=float(settings.tool_timeout_s)),
         skills=skills,
         scopes=frozenset(scopes_of(provider.skills, skills)),
-        grant_id=name,
+        grant_id=direct.name_of(provider, token),
+        user_id=owners.owner(provider, token, presented.address),
     )
+
+
+def _within_address(
+    provider: Provider, memberships: Memberships, presented: Presented, context: Context, who: str
+) -> Context:
+    """*context* within the organization and project of the address, once *who* is known to see them (RES-5, RES-6).
+
+    A call for which this has to be found out is counted before Sentry is asked, and so is one that ends here.
+    """
+    slug, project = presented.organization_slug, presented.project_slug
+    if slug is None:
+        return context
+    settings = provider.settings
+    place = memberships.recall(who, slug, project)
+    if place is None:
+        provider.limits.hit(settings.call_limit, CALLS, context.caller)
+        place = memberships.verify(who, context.sentry.lasting(MEMBERSHIP_S), slug, project)
+    constraint = Constraint(place.organization_slug, place.project_slug, place.region_url, place.lacks)
+    sentry = SentryClient(
+        provider.connections, context.token, constraint.region_url, time_s=float(settings.tool_timeout_s)
+    )
+    return replace(context, constraint=constraint, sentry=sentry)
 
 
 def _narrowed(skills: frozenset[str], query: str) -> frozenset[str]:
@@ -234,20 +251,6 @@ def _narrowed(skills: frozenset[str], query: str) -> frozenset[str]:
         return skills
     named = parse_qs(query, keep_blank_values=True).get("skills")
     return skills if named is None else skills.intersection(",".join(named).split(","))
-
-
-def _constraint(
-    provider: Provider, memberships: Memberships, presented: Presented, user_id: str, token: TokenSource
-) -> Constraint:
-    """The organization and project of the address, once this person is known to see them (RES-5, RES-6)."""
-    slug, project = presented.organization_slug, presented.project_slug
-    if slug is None:
-        return _ANYWHERE
-    place = memberships.recall(user_id, slug, project)
-    if place is None:
-        place = verify(SentryClient(provider.connections, token, time_s=20), slug, project)
-        memberships.remember(user_id, place)
-    return Constraint(place.organization_slug, place.project_slug, place.region_url, place.lacks)
 
 
 def _admission(provider: Provider, stamp: int | None, version: int, grant: Grant, access: AccessToken) -> Admission:

@@ -1,22 +1,21 @@
 """Membership: whether a person may see the organization or project of an address, by their own list (RES-6, B15).
 
-Checked at sign-in with the new token, and at use at most every 15 minutes for one person and place. "No" is NoAccess;
-a check that fails for technical reasons is an error, never a yes.
+Checked at sign-in with the new token, and at use at most every 15 minutes for one person and place. "No" is NoAccess,
+and is asked again after a minute: who was added in the meantime need not wait, and who was not cannot have us ask
+Sentry at every call. A check that fails for technical reasons is an error, never a yes. What a project lacks is seen on
+the way.
 """
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 
-from .. import clock
 from ..errors import ForbiddenRegion, MembershipUnknown, NoAccess, SentryRefused, UpstreamError
 from ..sentry.account import list_organizations
 from ..sentry.client import SentryClient
 from ..sentry.homes import region_in
 from ..sentry.projects import get_project, lacking
+from .recent import Recent
 
-FRESH_S = 900.0
-REMEMBERED = 10_000
+FRESH_S, REFUSED_S = 900.0, 60.0
 _PAGE = 100
 _NOT_THERE = frozenset({301, 302, 403, 404})  # hidden, unknown, or renamed since
 
@@ -64,22 +63,25 @@ def _found(sentry: SentryClient, organization_slug: str, project_slug: str | Non
 
 
 class Memberships:
-    """What was verified lately, of one application: at most REMEMBERED places, the oldest forgotten first."""
+    """What was verified lately, of one application. A *caller* is a person at their Sentry, or a machine's token."""
 
     def __init__(self) -> None:
-        self._places: OrderedDict[tuple[str, str, str | None], tuple[float, Place]] = OrderedDict()
-        self._lock = threading.Lock()
+        self._places: Recent[Place] = Recent(FRESH_S)
+        self._refused: Recent[str] = Recent(REFUSED_S)
 
-    def recall(self, user_id: str, organization_slug: str, project_slug: str | None) -> Place | None:
-        """The place, if it was verified for this person less than 15 minutes ago."""
-        found = self._places.get((user_id, organization_slug, project_slug))
-        return found[1] if found and 0 <= clock.now() - found[0] < FRESH_S else None
+    def recall(self, caller: str, organization_slug: str, project_slug: str | None) -> Place | None:
+        """The place, if this caller was found to see it less than 15 minutes ago."""
+        return self._places.recall((caller, organization_slug, project_slug))
 
-    def remember(self, user_id: str, place: Place) -> None:
-        """Note that *place* has just been verified."""
-        with self._lock:
-            key = user_id, place.organization_slug, place.project_slug
-            self._places[key] = clock.now(), place
-            self._places.move_to_end(key)
-            while len(self._places) > REMEMBERED:
-                self._places.popitem(last=False)
+    def verify(self, caller: str, sentry: SentryClient, organization_slug: str, project_slug: str | None) -> Place:
+        """As the function of that name, and remembered; a "no" is repeated for a minute without asking."""
+        key = caller, organization_slug, project_slug
+        if why := self._refused.recall(key):
+            raise NoAccess(f"{why}, as of less than a minute ago")
+        try:
+            place = verify(sentry, organization_slug, project_slug)
+        except NoAccess as no:
+            self._refused.remember(key, str(no))
+            raise
+        self._places.remember(key, place)
+        return place

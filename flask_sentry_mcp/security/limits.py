@@ -1,4 +1,4 @@
-"""How often: per address before authentication, per grant after it, per tool, and wherever an application wants it.
+"""How often: per address before authentication, per person after it, per tool, and wherever an application wants it.
 
 The counting is flask-limiter's. Its ``Limiter`` is attached to an application of its own that serves nothing: attached
 to the host, its hooks would slow down every route there by about 45 us, ours or not; the engine under it costs 3 us.
@@ -23,6 +23,8 @@ from .counters import SCHEME, Counters
 
 if TYPE_CHECKING:
     from redis import Redis
+CALLS = "call"
+"""What the calls of one caller are counted as, wherever that is done."""
 
 _RETRY_STORAGE_S = 5.0
 _PATIENCE_S = 1.0

@@ -278,12 +278,17 @@ def test_the_limit_per_address_comes_before_authentication(serve: Any, toolbox: 
     assert server.post(PING, remote_addr="192.0.2.7").status_code == 429  # a header, not the socket
 
 
-def test_the_limit_per_grant(serve: Any, toolbox: Any, context: Any) -> None:
+def test_the_limit_per_person(serve: Any, toolbox: Any, context: Any) -> None:
+    """RATE-1: whatever client calls for them, and only at their own Sentry; of nobody known, per grant."""
     server = serve(toolbox, {"SENTRY_MCP_CALL_LIMIT": "1/hour"})
 
-    assert [server.post(PING).status_code for _ in range(2)] == [200, 429]
-    server.caller = context(grant_id="g2")
-    assert server.post(PING).status_code == 200
+    def calls_as(**changes: str) -> int:
+        server.caller = context(**changes)
+        return int(server.post(PING).status_code)
+
+    assert [calls_as(), calls_as(grant_id="g2")] == [200, 429]
+    assert [calls_as(user_id="u2"), calls_as(host="sentry.example")] == [200, 200]
+    assert [calls_as(user_id=""), calls_as(user_id="", grant_id="g2"), calls_as(user_id="")] == [200, 200, 429]
 
 
 def test_sign_in_and_scope_troubles_inside_a_tool_are_http_answers(serve: Any, toolbox: Toolbox) -> None:

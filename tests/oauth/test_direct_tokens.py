@@ -2,13 +2,18 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from flask_sentry_mcp import clock, skills
 from flask_sentry_mcp.context import Context, Presented
-from flask_sentry_mcp.errors import NoAccess, SignInEnded, Unauthenticated
-from flask_sentry_mcp.oauth.bearer import challenge
+from flask_sentry_mcp.errors import MembershipUnknown, NoAccess, TooManyRequests, Unauthenticated
+from flask_sentry_mcp.oauth import direct
+from flask_sentry_mcp.oauth.bearer import challenge, context_for
+from flask_sentry_mcp.oauth.direct import DirectTokenRefused
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.store.base import Record
 from tests.oauth.flow import Flow, load_settings, new_flow, open_provider, sqlite_url
@@ -54,8 +59,8 @@ def test_a_sentry_token_under_bearer_is_refused_all_the_same(machine: Flow) -> N
 
     with pytest.raises(Unauthenticated):
         let_in(machine, f"Bearer {token}")
-    with pytest.raises(SignInEnded):
-        let_in(machine, f"Sentry-Bearer {machine.sign_in()['access_token']}").sentry.get("auth")
+    with pytest.raises(DirectTokenRefused):
+        let_in(machine, f"Sentry-Bearer {machine.sign_in()['access_token']}")
 
 
 @pytest.mark.parametrize(
@@ -79,14 +84,75 @@ def test_a_malformed_header_is_refused_with_a_challenge_of_its_own(machine: Flow
     )
 
 
-def test_a_token_that_sentry_rejects_ends_the_call(machine: Flow) -> None:
+@pytest.mark.parametrize("token", ["f" * 64, "sntryu_" + "f" * 64, "sntrys_" + "f" * 64])
+@pytest.mark.parametrize("organization", [None, "northwind"])
+def test_a_token_that_sentry_does_not_know_lets_nobody_in(machine: Flow, token: str, organization: str | None) -> None:
+    """RS-4: also at an address without an organization, for what needs nothing of Sentry's."""
+    with pytest.raises(DirectTokenRefused):
+        let_in(machine, f"Sentry-Bearer {token}", organization)
+
+
+def test_nor_does_one_that_is_over(machine: Flow) -> None:
     """There is nothing to renew and no grant to end."""
     token = machine.sandbox.issue_token(life_s=-1).access_token
 
-    with pytest.raises(SignInEnded):
-        let_in(machine, f"Sentry-Bearer {token}").sentry.get("auth")
+    with pytest.raises(DirectTokenRefused):
+        let_in(machine, f"Sentry-Bearer {token}")
 
     assert machine.events == []
+
+
+def test_a_token_is_shown_to_sentry_every_quarter_of_an_hour(machine: Flow) -> None:
+    """RS-4: not at every call, and not never."""
+    header = f"Sentry-Bearer {machine.sandbox.issue_token().access_token}"
+
+    for _ in range(3):
+        assert let_in(machine, header).user_id == "3104522"
+
+    assert [one.path for one in machine.sandbox.requests] == ["/api/0/auth/"]
+    machine.sandbox.revoke_all("mira")
+    with clock.shifted(901), pytest.raises(DirectTokenRefused):
+        let_in(machine, header)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 404}, {"status": 429}, {"status": 200, "body": {}}, {"drop": True}]
+)
+def test_a_sentry_that_does_not_answer_lets_nobody_in(machine: Flow, fault: dict[str, Any]) -> None:
+    """Section 27: 503, and never a yes."""
+    token = machine.sandbox.issue_token().access_token
+    machine.sandbox.faults.add(path="auth/", **fault)
+
+    with pytest.raises(MembershipUnknown) as caught:
+        let_in(machine, f"Sentry-Bearer {token}")
+
+    assert caught.value.http_status == 503
+
+
+def test_one_address_shows_only_so_many_tokens(machine: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sentry is not asked for everybody who makes tokens up; those it knows are let in all the same."""
+    monkeypatch.setattr(direct, "CHECKS", "3/hour")
+    known = f"Sentry-Bearer {machine.sandbox.issue_token().access_token}"
+    let_in(machine, known)
+    for digit in "ab":
+        with pytest.raises(DirectTokenRefused):
+            let_in(machine, f"Sentry-Bearer {digit * 64}")
+
+    with pytest.raises(TooManyRequests):
+        let_in(machine, f"Sentry-Bearer {'c' * 64}")
+
+    assert let_in(machine, known)
+
+
+def test_a_server_that_only_reads_gives_a_machine_nothing_that_writes(machine: Flow) -> None:
+    """SCOPE-2."""
+    settings = replace(machine.provider.settings, read_only=True)
+    authenticate = context_for(replace(machine.provider, settings=settings))
+    header = f"Sentry-Bearer {machine.sandbox.issue_token().access_token}"
+
+    context = authenticate(Presented(header, None, None, "", "skills=inspect,seer,triage,project-management"))
+
+    assert context.skills == {one.id for one in skills.SKILLS if not one.writes}
 
 
 def test_the_address_constrains_it_as_it_does_a_grant(machine: Flow) -> None:

@@ -1,15 +1,18 @@
 """Access to an organization or project is checked against the person's own list, at use as at sign-in (B15, RES-6)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
 from flask_sentry_mcp import SentryMCP, clock
-from flask_sentry_mcp.errors import MembershipUnknown, NoAccess
-from flask_sentry_mcp.oauth.membership import Memberships, Place
+from flask_sentry_mcp.errors import MembershipUnknown, NoAccess, TooManyRequests
+from flask_sentry_mcp.oauth import recent
+from flask_sentry_mcp.oauth.membership import Memberships
+from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import settings_for, sign_in, start_sandbox
-from tests.oauth.flow import MCP, Flow
+from tests.oauth.flow import MCP, Flow, load_settings, new_flow, open_provider, sqlite_url
 
 
 def asked(flow: Flow) -> int:
@@ -80,16 +83,35 @@ def test_who_was_removed_is_refused_at_the_next_check(flow: Flow) -> None:
         flow.context(token, "northwind")
 
 
-def test_a_no_is_not_remembered(flow: Flow) -> None:
-    """Who was added in the meantime need not wait."""
+def test_a_no_is_good_for_a_minute(flow: Flow) -> None:
+    """RES-6: who was added in the meantime need not wait for long, and nobody has us ask Sentry at every call."""
     token = flow.sign_in(resource=MCP)["access_token"]
     fault = flow.sandbox.faults.add(path="organizations/*", status=200, body=[])
-    with pytest.raises(NoAccess):
-        flow.context(token, "northwind")
-    assert fault.seen
+    for _ in range(3):
+        with pytest.raises(NoAccess):
+            flow.context(token, "northwind")
+    assert fault.seen == len(flow.sandbox.region_hosts)
     flow.sandbox.faults.clear()
 
-    assert flow.context(token, "northwind")
+    with clock.shifted(61):
+        assert flow.context(token, "northwind")
+
+
+def test_calls_that_end_in_a_no_are_counted(sandbox: Sandbox, tmp_path: Path) -> None:
+    """RATE-1: before Sentry is asked, and also when it was asked a moment ago."""
+    settings = load_settings(sandbox, sqlite_url(tmp_path), SENTRY_MCP_CALL_LIMIT="3/hour")
+    with open_provider(settings) as provider:
+        flow = new_flow(provider, sandbox)
+        token = flow.sign_in(resource=MCP)["access_token"]
+        for slug in ("tidepool", "tidepool", "elsewhere"):
+            with pytest.raises(NoAccess):
+                flow.context(token, slug)
+        before = asked(flow)
+
+        with pytest.raises(TooManyRequests):
+            flow.context(token, "another")
+
+        assert asked(flow) == before
 
 
 @pytest.mark.parametrize(
@@ -145,18 +167,24 @@ def test_a_server_of_ones_own_may_name_a_host_that_only_it_knows() -> None:
 def test_one_persons_membership_is_not_anothers(flow: Flow) -> None:
     """B14: remembered by person, place and project."""
     known = Memberships()
-    known.remember("mira", Place("northwind", None, None))
+    mira = flow.context(flow.sign_in()["access_token"])
+    known.verify(mira.caller, mira.sentry, "northwind", None)
 
-    assert known.recall("mira", "northwind", None)
+    assert known.recall(mira.caller, "northwind", None)
     assert known.recall("jonas", "northwind", None) is None
-    assert known.recall("mira", "northwind", "web") is None
-    assert known.recall("mira", "tidepool", None) is None
+    assert known.recall(mira.caller, "northwind", "web") is None
+    assert known.recall(mira.caller, "tidepool", None) is None
 
 
-def test_a_clock_that_jumped_back_makes_nothing_fresh() -> None:
-    """Section 27."""
-    known = Memberships()
-    with clock.shifted(5000):
-        known.remember("mira", Place("northwind", None, None))
+def test_what_is_remembered_is_bounded_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Section 27: a clock that jumped back makes nothing fresh."""
+    monkeypatch.setattr(recent, "REMEMBERED", 2)
+    known: recent.Recent[str] = recent.Recent(60)
+    with clock.shifted(50):
+        for name in "abc":
+            known.remember(name, name.upper())
+        assert [known.recall(name) for name in "abc"] == [None, "B", "C"]
 
-    assert known.recall("mira", "northwind", None) is None
+    assert known.recall("c") is None
+    with clock.shifted(111):
+        assert known.recall("c") is None
