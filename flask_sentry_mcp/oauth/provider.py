@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..config import Settings
-from ..security.limits import Limits
+from ..security.limits import AtOnce, Limits
 from ..skills import Skill
 from ..store.base import Store
 from .fetching import Fetcher
 from .flights import Flights
+
+BODIES_AT_ONCE = 8
+"""How many bodies of one address are read at the same time: each holds a thread of a threaded server."""
 
 if TYPE_CHECKING:
     from ..sentry.connections import SentryConnections
@@ -27,6 +30,7 @@ class Provider:
     connections: "SentryConnections"
     skills: tuple[Skill, ...]
     flights: Flights = field(default_factory=Flights, repr=False)
+    bodies: AtOnce = field(default_factory=lambda: AtOnce(BODIES_AT_ONCE), repr=False)
     fetcher: Fetcher = field(default_factory=Fetcher, repr=False)
 
     @property

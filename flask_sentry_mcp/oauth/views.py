@@ -216,8 +216,11 @@ def _answer(provider: Provider, step: Step) -> Answer:
             )
         if request.method not in step.methods:
             return _wrong_method(provider.settings, step)
-        arrival = _arrival(provider.settings, step)
-        provider.limits.hit(step.limit, f"oauth.{step.name}", provider.limits.address_key(arrival.address))
+        address = _address(provider.settings)
+        key = provider.limits.address_key(address)
+        provider.limits.hit(step.limit, f"oauth.{step.name}", key)
+        with provider.bodies.place(key):  # nobody is known yet, and a body may come as slowly as its sender likes
+            arrival = _arrival(provider.settings, step, address)
         return step.view(arrival)
     except ReturnToClient as fault:
         log.info("%s: %s, by redirect to client %s", step.name, fault.code, fault.client.log_id)
@@ -273,7 +276,11 @@ def _not_found(arrival: Arrival) -> OAuthError:
 # -- from and to HTTP -----------------------------------------------------------------------------------------------
 
 
-def _arrival(settings: Settings, step: Step) -> Arrival:
+def _address(settings: Settings) -> str:
+    return client_address(request.remote_addr, request.headers.get("X-Forwarded-For"), settings.trusted_proxy_hops)
+
+
+def _arrival(settings: Settings, step: Step, address: str) -> Arrival:
     sent = request.headers
     return Arrival(
         method=request.method,
@@ -283,7 +290,7 @@ def _arrival(settings: Settings, step: Step) -> Arrival:
         content_type=sent.get("Content-Type"),
         authorization=sent.get("Authorization"),
         accept=sent.get("Accept", ""),
-        address=client_address(request.remote_addr, sent.get("X-Forwarded-For"), settings.trusted_proxy_hops),
+        address=address,
         origin=sent.get("Origin"),
         fetch_site=sent.get("Sec-Fetch-Site"),
         fetch_mode=sent.get("Sec-Fetch-Mode"),

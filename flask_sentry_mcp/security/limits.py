@@ -10,7 +10,12 @@ import hmac
 import ipaddress
 import logging
 import math
+import re
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 CALLS = "call"
 """What the calls of one caller are counted as, wherever that is done."""
 
+_ADDRESS = re.compile(r"\[([^\]]*)\](?::\d+)?|([^:]*):\d+")
 _RETRY_STORAGE_S = 5.0
 _PATIENCE_S = 1.0
 log = logging.getLogger(__name__)
@@ -60,6 +66,13 @@ class Limits:
         for window in self._windows(rule, key):
             if not self._count(window):
                 raise TooManyRequests(f"{rule} for {key[0]}", retry_after_s=self._wait_s(window.item, key))
+
+    def can_count(self) -> bool:
+        """Whether the storage answers; until it does, this process counts alone."""
+        try:
+            return self._engine.storage.check()
+        except Exception:  # noqa: BLE001 - each storage has errors of its own
+            return False
 
     def _count(self, window: "Window") -> bool:
         """As the engine's fixed-window strategy counts, with the name of the window at hand."""
@@ -112,6 +125,30 @@ def _options(storage_uri: str, redis: "Redis | None") -> dict[str, Any]:
     return {}
 
 
+class AtOnce:
+    """At most *most* at the same time for one key, in this process."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def place(self, key: str) -> Iterator[None]:
+        """Be one of them for as long as the block lasts. Raises: TooManyRequests when all places are taken."""
+        with self._lock:
+            if self._taken[key] >= self._most:
+                raise TooManyRequests(f"{self._most} at once", retry_after_s=1)
+            self._taken[key] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._taken[key] -= 1
+                if not self._taken[key]:
+                    del self._taken[key]
+
+
 class Window(NamedTuple):
     """One limit for one key: the engine's record of it, the name it is counted under, its seconds and its most."""
 
@@ -142,10 +179,12 @@ def network_of(address: str) -> str:
 def client_address(remote_addr: str | None, forwarded_for: str | None, hops: int) -> str:
     """The client's address: the socket's, or, behind *hops* proxies of ours, the value the outermost one appended.
 
-    Never the leftmost value of X-Forwarded-For, which anybody can write (RATE-1).
+    Never the leftmost value of X-Forwarded-For, which anybody can write (RATE-1). A port, which some proxies append as
+    well, is no part of it: ``203.0.113.9:5123``, ``[2001:db8::1]:443``.
     """
     if hops and forwarded_for:
         values = [value.strip() for value in forwarded_for.split(",")]
         if len(values) >= hops:
-            return values[-hops]
+            found = _ADDRESS.fullmatch(values[-hops])
+            return (found[1] or found[2] or "") if found else values[-hops]
     return remote_addr or ""

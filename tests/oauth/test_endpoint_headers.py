@@ -1,10 +1,13 @@
 """What answers of the machine endpoints carry, and how often an address may ask (CORS-1, HDR-1, HDR-2, RATE-1)."""
 
+import io
 from collections.abc import Mapping
+from contextlib import ExitStack
 
 import pytest
 from werkzeug.test import TestResponse
 
+from flask_sentry_mcp.oauth.provider import BODIES_AT_ONCE
 from tests.oauth.person import ISSUER, WEB, Person, make_provider
 
 BROWSER = {"Origin": "https://chat.example", "Accept": "text/html"}
@@ -105,3 +108,43 @@ def test_a_refused_request_uses_nothing_up(person: Person) -> None:
     assert refused.status_code == 429
     assert person.provider.store.count("transaction") == 0
     assert WEB not in refused.text
+
+
+class Untouched(io.BytesIO):
+    """A body that must not be read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        raise AssertionError("the body was read")
+
+
+def post(person: Person, path: str, body: io.BytesIO, address: str = "10.0.0.1") -> TestResponse:
+    return person.browser.post(
+        f"{ISSUER}{path}",
+        input_stream=body,
+        headers={"Content-Length": "10"},
+        content_type="application/x-www-form-urlencoded",
+        environ_overrides={"REMOTE_ADDR": address},
+    )
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/register", "/oauth/approve"])
+def test_what_is_over_the_limit_is_refused_before_its_body_is_read(person: Person, path: str) -> None:
+    """RATE-1: a body may come as slowly as its sender likes, and holds a thread for as long."""
+    while send(person, path).status_code != 429:
+        pass
+
+    assert post(person, path, Untouched()).status_code == 429
+
+
+def test_one_address_has_only_so_many_bodies_read_at_once(person: Person) -> None:
+    """However many requests it may make in a minute."""
+    provider = person.provider
+    with ExitStack() as slow:
+        for _ in range(BODIES_AT_ONCE):
+            slow.enter_context(provider.bodies.place(provider.limits.address_key("10.0.0.1")))
+
+        refused = post(person, "/oauth/token", Untouched())
+
+        assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
+        assert send(person, "/oauth/token", address="10.0.0.2").status_code == 400
+    assert send(person, "/oauth/token").status_code == 400

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from flask_sentry_mcp.errors import TooManyRequests
-from flask_sentry_mcp.security.limits import Limits, client_address, network_of
+from flask_sentry_mcp.security.limits import AtOnce, Limits, client_address, network_of
 
 
 @pytest.fixture
@@ -129,8 +129,27 @@ def test_an_address_is_stored_hashed(limits: Limits) -> None:
         ("6.6.6.6, 203.0.113.9, 10.0.0.7", 2, "203.0.113.9"),
         ("203.0.113.9", 2, "10.0.0.1"),
         (None, 1, "10.0.0.1"),
+        ("6.6.6.6:1, 203.0.113.9:5123", 1, "203.0.113.9"),
+        ("[2001:db8::1]:443", 1, "2001:db8::1"),
+        ("[2001:db8::1]", 1, "2001:db8::1"),
+        ("2001:db8::1", 1, "2001:db8::1"),
+        ("[]:1", 1, ""),
+        ("unix:", 1, "unix:"),
     ],
 )
 def test_the_address_is_never_what_the_client_wrote(forwarded: str | None, hops: int, address: str) -> None:
-    """RATE-1: only what our own proxies appended counts, from the right."""
+    """RATE-1: only what our own proxies appended counts, from the right, without its port."""
     assert client_address("10.0.0.1", forwarded, hops) == address
+
+
+def test_only_so_many_at_once_for_one_key() -> None:
+    """A place is free again when its block ends, however that ends."""
+    at_once = AtOnce(1)
+    with at_once.place("a"):
+        with at_once.place("b"), pytest.raises(TooManyRequests), at_once.place("a"):
+            pass
+
+    with pytest.raises(ZeroDivisionError), at_once.place("a"):
+        raise ZeroDivisionError
+    with at_once.place("a"):
+        pass
