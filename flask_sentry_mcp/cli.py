@@ -90,7 +90,7 @@ def examine() -> None:
     """Check settings, store, clock and the way to Sentry, and say what to do. Fails if something is at fault."""
     state = _state()
     faults = 0
-    for finding in doctor.examine(state.settings, state.store, state.provider.connections):
+    for finding in doctor.examine(state.settings, state.store, state.limits, state.provider.connections):
         faults += finding.verdict == "fault"
         click.echo(f"{finding.verdict:5} {finding.sentence}")
         if finding.advice:

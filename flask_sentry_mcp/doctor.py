@@ -1,4 +1,4 @@
-"""``flask sentry-mcp doctor``: looks at settings, store, clock and the way to Sentry, and says what to do.
+"""``flask sentry-mcp doctor``: looks at settings, store, limits, clock and the way to Sentry, and says what to do.
 
 Each check is a function that yields findings. None of them changes anything that lasts or signs anybody in.
 """
@@ -15,6 +15,7 @@ from . import clock
 from .config import Settings
 from .errors import SentryMCPError
 from .security.addresses import is_loopback
+from .security.limits import Limits
 from .sentry.connections import Answer, SentryConnections
 from .store.base import Store
 
@@ -35,10 +36,11 @@ class Finding:
     advice: str = ""
 
 
-def examine(settings: Settings, store: Store, connections: SentryConnections) -> Iterator[Finding]:
+def examine(settings: Settings, store: Store, limits: Limits, connections: SentryConnections) -> Iterator[Finding]:
     """All findings, in the order in which they matter."""
     yield from _settings(settings)
     yield from _store(store)
+    yield from _limits(limits)
     yield from _sentry(settings, connections)
 
 
@@ -50,6 +52,12 @@ def _settings(settings: Settings) -> Iterator[Finding]:
             "note",
             "The public URL is a loopback address: only programs on this machine can sign in.",
             "Set SENTRY_MCP_PUBLIC_URL to the https address that clients use.",
+        )
+    elif settings.trusted_proxy_hops == 0:
+        yield Finding(
+            "note",
+            "Requests are counted by the address of the socket: behind a proxy, all of them together.",
+            "Set SENTRY_MCP_TRUSTED_PROXY_HOPS to the number of proxies that append to X-Forwarded-For.",
         )
     if settings.insecure_http:
         yield Finding(
@@ -87,6 +95,17 @@ def _store(store: Store) -> Iterator[Finding]:
 def counted(number: int, noun: str) -> str:
     """``1 grant``, ``2 grants``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _limits(limits: Limits) -> Iterator[Finding]:
+    if limits.can_count():
+        yield Finding("ok", "The rate limits can be counted.")
+    else:
+        yield Finding(
+            "fault",
+            "The storage of the rate limits does not answer: each process counts for itself until it does.",
+            "Check SENTRY_MCP_LIMITS_STORAGE (the store, where that is Redis and it is not set) and its server.",
+        )
 
 
 def _sentry(settings: Settings, connections: SentryConnections) -> Iterator[Finding]:

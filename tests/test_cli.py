@@ -143,6 +143,24 @@ def test_doctor_tells_when_the_store_is_gone(sandbox: Sandbox, tmp_path: Any) ->
     assert "The store does not work" in shown.output
 
 
+def test_doctor_tells_when_the_limits_cannot_be_counted(sandbox: Sandbox) -> None:
+    app = application(sandbox, SENTRY_MCP_LIMITS_STORAGE="redis://127.0.0.1:1/0")
+
+    shown = app.test_cli_runner().invoke(args=["sentry-mcp", "doctor"])
+
+    assert shown.exit_code == 1
+    assert "fault The storage of the rate limits does not answer" in shown.output
+
+
+def test_doctor_tells_how_requests_are_counted(sandbox: Sandbox) -> None:
+    """RATE-1: with no proxy trusted and one in front, all share one limit."""
+    counted = "Requests are counted by the address of the socket"
+    bare, behind = application(sandbox), application(sandbox, SENTRY_MCP_TRUSTED_PROXY_HOPS=1)
+
+    assert counted in run(bare, "doctor")
+    assert counted not in run(behind, "doctor")
+
+
 def run(app: Flask, *args: str) -> str:
     """What the command prints; it must succeed."""
     shown = app.test_cli_runner().invoke(args=["sentry-mcp", *args])

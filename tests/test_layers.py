@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "oauth": {"config", "security", "context", "signals", "skills", "store", "sentry"},
     "tools": {"context", "skills", "mcp.tool", "mcp.content", "sentry", "render", "security.slugs"},
     "audit": {"signals"},
-    "doctor": {"config", "security.addresses", "sentry", "store"},
+    "doctor": {"config", "security.addresses", "security.limits", "sentry", "store"},
     "sandbox": set(),
 }
 SWITCHBOARD = {"__init__", "extension", "cli", "testing"}  # may import everything

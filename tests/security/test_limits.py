@@ -145,9 +145,8 @@ def test_the_address_is_never_what_the_client_wrote(forwarded: str | None, hops:
 def test_only_so_many_at_once_for_one_key() -> None:
     """A place is free again when its block ends, however that ends."""
     at_once = AtOnce(1)
-    with at_once.place("a"):
-        with at_once.place("b"), pytest.raises(TooManyRequests), at_once.place("a"):
-            pass
+    with at_once.place("a"), at_once.place("b"), pytest.raises(TooManyRequests), at_once.place("a"):
+        pass
 
     with pytest.raises(ZeroDivisionError), at_once.place("a"):
         raise ZeroDivisionError
