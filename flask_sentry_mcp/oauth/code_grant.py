@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError
@@ -23,6 +24,7 @@ from .issuing import Issue, announce, with_first_tokens
 from .provider import Provider
 from .records import Code, Grant
 from .redirects import with_params
+from .renewal import give_back
 from .seals import pack, unpack
 from .token_request import resource_of
 
@@ -118,10 +120,8 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is not
         view: CodeView = self.request.authorization_code
         held: Held = self.request.user
         try:
-            wrapped = unpack(view.code.wrapped_key)
-            data_key = self.provider.vault.unwrap(CODE, held.grant.id, view.text, wrapped)
+            data_key = self._data_key(view)
         except SealBroken as error:
-            suspect(self.provider, error.event, client_id=view.code.client_id, grant_id=held.grant.id)
             raise OAuthError("invalid_grant", error.public, str(error)) from error
         issue = Issue(
             access_token=token["access_token"],
@@ -145,6 +145,23 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is not
 
     def delete_authorization_code(self, authorization_code: CodeView) -> None:
         """Not deleted: the claimed code stays, so that a replay is recognised."""
+
+    def drop(self) -> None:
+        """Forget the grant, which nobody can collect any more; Sentry forgets its token, too."""
+        view: CodeView = self.request.authorization_code
+        held = read(self.provider, view.code.grant_id)
+        forget(self.provider, view.code.grant_id)
+        if held:
+            give_back(self.provider, held.grant, partial(self._data_key, view))
+
+    def _data_key(self, view: CodeView) -> bytes:
+        """The grant's data key, which the code unwraps. Raises: SealBroken, and tells those who keep watch."""
+        try:
+            wrapped = unpack(view.code.wrapped_key)
+            return self.provider.vault.unwrap(CODE, view.code.grant_id, view.text, wrapped)
+        except SealBroken as error:
+            suspect(self.provider, error.event, client_id=view.code.client_id, grant_id=view.code.grant_id)
+            raise
 
     def _replayed(self, view: CodeView) -> None:
         """A used code again. With the right verifier it is its owner's, and was stolen from or by them: all ends."""
@@ -180,7 +197,7 @@ class Pkce(CodeChallenge):  # type: ignore[misc]  # Authlib is not typed
         try:
             super().validate_code_verifier(grant, result)
         except InvalidGrantError:
-            forget(grant.provider, grant.request.authorization_code.code.grant_id)  # nobody can collect it any more
+            grant.drop()
             raise
 
     def get_authorization_code_challenge_method(self, authorization_code: CodeView) -> str:

@@ -13,15 +13,21 @@ class Flights:
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
 
     @contextmanager
-    def only_one(self, name: str) -> Iterator[None]:
-        """Wait until nobody else in this process is in a block of the same *name*; not reentrant."""
+    def only_one(self, name: str, wait_s: float) -> Iterator[bool]:
+        """Wait until nobody else in this process is in a block of the same *name*, but for at most *wait_s* seconds.
+
+        Gives whether that is so: after a time-out somebody else still is. Not reentrant.
+        """
         with self._guard:
             lock, waiting = self._locks.get(name, (threading.Lock(), 0))
             self._locks[name] = lock, waiting + 1
+        is_alone = False
         try:
-            with lock:
-                yield
+            is_alone = lock.acquire(timeout=wait_s)
+            yield is_alone
         finally:
+            if is_alone:
+                lock.release()
             with self._guard:
                 lock, waiting = self._locks.pop(name)
                 if waiting > 1:

@@ -181,10 +181,14 @@ class Upstream:
     retry_at: float = 0.0
 
     def is_due(self, now: float) -> bool:
-        """Whether it should be refreshed: less than 10 minutes, or a quarter of its life, is left (UP-2)."""
+        """Whether it should be refreshed: less than 10 minutes, or a quarter of its life, is left (UP-2).
+
+        Of a short life not before its half, or it would be refreshed at every call.
+        """
         if self.expires_at is None or not self.can_refresh or now < self.retry_at:
             return False
-        return self.expires_at - now < max(600.0, 0.25 * (self.expires_at - self.issued_at))
+        life_s = self.expires_at - self.issued_at
+        return self.expires_at - now < min(max(600.0, 0.25 * life_s), 0.5 * life_s)
 
     def is_over(self, now: float) -> bool:
         """Whether Sentry no longer takes it."""

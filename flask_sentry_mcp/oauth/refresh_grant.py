@@ -77,11 +77,14 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib is not t
         return TokenView(found) if found and found.look_up.kind == REFRESH else None
 
     def create_token_response(self) -> tuple[int, dict[str, Any], Any]:
-        """Decide, issue and write until nobody was in between (REF-2); one thread of this process at a time."""
+        """Decide, issue and write until nobody was in between (REF-2).
+
+        One thread of this process at a time, unless that one takes long because Sentry does; swap protects all.
+        """
         view: TokenView = self.request.refresh_token
         presented = view.presented
         self.provider.limits.hit(PER_GRANT, "token", presented.look_up.grant_id)
-        with self.provider.flights.only_one(f"refresh:{presented.look_up.grant_id}"):
+        with self.provider.flights.only_one(f"refresh:{presented.look_up.grant_id}", PATIENCE_S):
             deadline = time.monotonic() + PATIENCE_S
             while time.monotonic() < deadline:
                 self.decision = self._decide(self._present(presented.text))
@@ -170,6 +173,8 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # Authlib is not t
             return False
         try:
             renewed(self.provider, held.grant.id, data_key)
+        except SealBroken as error:
+            raise OAuthError("invalid_grant", error.public, str(error)) from error
         except SignInEnded as error:
             raise OAuthError("invalid_grant", _ENDED["upstream_invalid"], str(error)) from error
         except UpstreamError as error:

@@ -1,23 +1,21 @@
 """Revocation by a client (RFC 7009): of one access token, or of the whole grant by its refresh token (REV-1..5)."""
 
-import logging
 from dataclasses import replace
+from functools import partial
 
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 
 from .. import clock
 from ..errors import OAuthError, SealBroken
-from . import upstream
 from .authlib_views import ClientView, TokenView
 from .client_authentication import BASIC, NONE, POST
-from .grants import ACCESS, REFRESH, Presented, change, end, is_of_our_sentry, present, suspect
-from .issuing import tip_of
+from .grants import ACCESS, REFRESH, Presented, change, end, present, suspect
+from .issuing import Standing, standing_of, tip_of
 from .provider import Provider
 from .records import Grant
-from .seals import open_sealed, unpack
+from .renewal import give_back
+from .seals import unpack
 from .token_request import StrictRequest
-
-log = logging.getLogger(__name__)
 
 
 class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib is not typed
@@ -56,14 +54,20 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib is not ty
         return TokenView(found) if found else None
 
     def revoke_token(self, token: TokenView, request: StrictRequest) -> None:
-        """A refresh token, also a superseded one, ends the grant; an access token only itself (REV-3)."""
-        presented = token.presented
-        if presented.look_up.kind == ACCESS:
-            change(self.provider, presented.look_up.grant_id, lambda grant: _without(grant, presented.hash))
-            return
-        sealed = _upstream_token(self.provider, presented)
-        if end(self.provider, presented.look_up.grant_id, "client_revoked") and sealed:
-            upstream.revoke(self.provider, sealed)
+        """A refresh token, also a superseded one, ends the grant; an access token only itself (REV-3).
+
+        Unless it is all that the grant has: nobody could use that any more.
+        """
+        provider, presented = self.provider, token.presented
+        grant = presented.held.grant
+        if presented.look_up.kind == ACCESS and not _is_all(grant, presented.hash):
+            change(provider, grant.id, lambda present: _without(present, presented.hash))
+        elif end(provider, grant.id, "client_revoked") and _can_open(provider, presented):
+            give_back(provider, grant, partial(_data_key, provider, presented))
+
+
+def _is_all(grant: Grant, hash: str) -> bool:
+    return grant.refresh_hash is None and grant.access_token(hash) is not None
 
 
 def _without(grant: Grant, hash: str) -> Grant | None:
@@ -71,15 +75,22 @@ def _without(grant: Grant, hash: str) -> Grant | None:
     return replace(grant, access=kept, used_at=clock.now()) if len(kept) < len(grant.access) else None
 
 
-def _upstream_token(provider: Provider, presented: Presented) -> str | None:
-    """Our Sentry's token, which the presented one still opens, so that Sentry can forget it too (REV-4)."""
+def _can_open(provider: Provider, presented: Presented) -> bool:
+    """Whether the token leads to the seal: a refresh token that comes too late does not (REF-5)."""
+    if presented.look_up.kind == ACCESS:
+        return True
+    standing = standing_of(provider.settings, presented.held.grant, presented)
+    return standing in (Standing.CURRENT, Standing.GRACE)
+
+
+def _data_key(provider: Provider, presented: Presented) -> bytes:
+    """The grant's data key, which the presented token unwraps. Raises: SealBroken, and tells those who keep watch."""
     grant = presented.held.grant
-    if grant.is_ended or not is_of_our_sentry(provider, grant):
-        return None
     try:
+        if access := grant.access_token(presented.hash):
+            return provider.vault.unwrap(ACCESS, grant.id, presented.text, unpack(access.wrapped_key))
         tip = tip_of(provider, grant, presented)
-        data_key = provider.vault.unwrap(REFRESH, grant.id, tip, unpack(grant.refresh_key))
-        return open_sealed(data_key, grant).access_token
-    except SealBroken:
-        log.info("grant %s: Sentry's token ages out, the revoked token no longer opens it", grant.id)
-        return None
+        return provider.vault.unwrap(REFRESH, grant.id, tip, unpack(grant.refresh_key))
+    except SealBroken as error:
+        suspect(provider, error.event, client_id=grant.client.client_id, grant_id=grant.id)
+        raise

@@ -8,7 +8,7 @@ import pytest
 from flask_sentry_mcp import clock
 from flask_sentry_mcp.errors import Unauthenticated
 from flask_sentry_mcp.oauth.code_grant import Pkce
-from flask_sentry_mcp.oauth.grants import CODE, end, token_hash
+from flask_sentry_mcp.oauth.grants import CODE, GRANT, end, token_hash
 from flask_sentry_mcp.testing import REDIRECT_URI
 from tests.oauth.flow import MCP, Flow, answer_of, error_of, json_of
 
@@ -127,6 +127,18 @@ def test_a_wrong_verifier_burns_the_code_for_every_kind_of_client(flow: Flow, me
 
     assert error_of(flow.exchange(code, code_verifier="v" * 43, **proof)) == INVALID_GRANT
     assert error_of(flow.exchange(code, **proof)) == INVALID_GRANT
+
+
+def test_what_a_wrong_verifier_leaves_behind(flow: Flow) -> None:
+    """CODE-2: nothing. Nobody can collect the grant any more, and Sentry forgets the token it was for."""
+    code = flow.code()
+    (granted,) = flow.provider.store.find(GRANT)
+
+    flow.exchange(code, code_verifier="v" * 43)
+
+    assert flow.provider.store.get(GRANT, granted.id) is None
+    assert [one.path for one in flow.sandbox.requests][-1] == "/oauth/revoke/"
+    assert flow.events == []
 
 
 @pytest.mark.parametrize("method", ["none", "client_secret_post"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flask_sentry_mcp import clock
-from flask_sentry_mcp.errors import Unauthenticated
+from flask_sentry_mcp.errors import SealBroken, Unauthenticated
 from flask_sentry_mcp.oauth.gate import GatedRequest
 from flask_sentry_mcp.oauth.grants import GRANT, TOKEN, LookUp, put_look_up, swap, token_hash
 from flask_sentry_mcp.oauth.issuing import Issue, with_access
@@ -351,6 +351,22 @@ def test_a_broken_seal_is_an_invalid_token(flow: Flow) -> None:
 
     assert error_of(flow.refresh(token)) == INVALID_GRANT
     assert flow.events == [("suspicious", "integrity_failure")]
+
+
+def test_a_broken_seal_is_one_while_sentrys_token_is_due_as_well(flow: Flow) -> None:
+    """STO-4, ERR-2: at every try, and for an access token too."""
+    tokens = flow.sign_in()
+    held = flow.held(tokens["refresh_token"])
+    assert held.grant.upstream
+    broken = replace(held.grant.upstream, sealed="A" * 80, expires_at=clock.now() - 1)
+    assert swap(flow.provider, held, replace(held.grant, upstream=broken))
+
+    answers = [error_of(flow.refresh(tokens["refresh_token"])) for _ in range(2)]
+    with pytest.raises(SealBroken):
+        flow.context(tokens["access_token"]).token.current()
+
+    assert answers == [INVALID_GRANT] * 2
+    assert flow.events == [("suspicious", "integrity_failure")] * 3
 
 
 def test_what_a_lost_swap_leaves_is_garbage(flow: Flow) -> None:

@@ -1,9 +1,13 @@
 """Giving a token back: effective at once, no oracle, and Sentry forgets it too (section 20)."""
 
+from dataclasses import replace
+
 import pytest
 from werkzeug.test import TestResponse
 
+from flask_sentry_mcp import clock
 from flask_sentry_mcp.errors import StoreUnavailable, Unauthenticated
+from flask_sentry_mcp.oauth.grants import swap
 from tests.oauth.flow import Flow, error_of, json_of
 
 
@@ -53,6 +57,41 @@ def test_an_access_token_ends_alone(flow: Flow) -> None:
     assert flow.context(second["access_token"])
     assert flow.refresh(second["refresh_token"]).status_code == 200
     assert flow.events == []
+
+
+def test_the_only_token_of_a_grant_ends_it(flow: Flow) -> None:
+    """REV-3, REV-4: a client without refresh tokens has no other; nobody could use the grant any more."""
+    flow.register(grant_types=["authorization_code"])
+    tokens = flow.sign_in()
+    assert "refresh_token" not in tokens
+    upstream = flow.context(tokens["access_token"]).token.current()
+
+    for _ in range(2):
+        assert is_done(flow.revoke(tokens["access_token"]))
+
+    assert flow.grant(tokens["access_token"]).is_ended
+    assert at_sentry(flow) == [[upstream]]
+    assert flow.events == [("ended", "client_revoked")]
+
+
+def test_a_broken_seal_is_reported_and_the_grant_ends_all_the_same(flow: Flow) -> None:
+    """STO-4: what is only too late, as a token that was rotated away long ago, is nothing suspicious."""
+    broken = flow.sign_in()["refresh_token"]
+    held = flow.held(broken)
+    assert swap(flow.provider, held, replace(held.grant, refresh_key="unknown-kid:AAAA"))
+    late = flow.sign_in()["refresh_token"]
+    flow.context(json_of(flow.refresh(late))["access_token"])
+
+    assert is_done(flow.revoke(broken))
+    with clock.shifted(3600):
+        assert is_done(flow.revoke(late))
+
+    assert flow.events == [
+        ("ended", "client_revoked"),
+        ("suspicious", "integrity_failure"),
+        ("ended", "client_revoked"),
+    ]
+    assert at_sentry(flow) == []
 
 
 @pytest.mark.parametrize("token", ["mcpr_" + "A" * 43, "mcpa_" + "A" * 43, "x", "mcpz_" + "A" * 43, "é" * 10])
