@@ -13,7 +13,7 @@ from .. import clock
 from .clients import IN_USE, NEVER_USED, Client, forget_client
 from .grants import CODE, GRANT, end, end_if_over
 from .provider import Provider
-from .records import Code, Grant
+from .records import Code, Grant, person_at
 
 PURGE_STEP = 100
 
@@ -39,8 +39,9 @@ class KeyUse:
 def list_grants(
     provider: Provider, *, client_id: str | None = None, user_id: str | None = None, with_ended: bool = False
 ) -> Iterator[Grant]:
-    """The grants in the store, of one client or person if asked for; those that are over only *with_ended*."""
-    for record in provider.store.find(GRANT, owner=user_id):
+    """The grants in the store, of one client, or person at our Sentry, if asked for; over ones only *with_ended*."""
+    owner = None if user_id is None else person_at(provider.settings.upstream_url, user_id)
+    for record in provider.store.find(GRANT, owner=owner):
         grant = Grant.from_dict(json.loads(record.value))
         if client_id in (None, grant.client.client_id) and (with_ended or not grant.is_ended):
             yield grant

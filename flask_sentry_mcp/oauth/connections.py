@@ -85,7 +85,7 @@ def finish(provider: Provider, gated: GatedRequest, cookies: Mapping[str, str]) 
     upstream.revoke(provider, pair.access_token)
     if pair.user_id is None:
         raise _problem("Sentry did not say who you are.")
-    value = keys.serializer(provider.settings, keys.PERSON).dumps(pair.user_id)
+    value = keys.serializer(provider.settings, keys.PERSON).dumps([provider.settings.upstream_url, pair.user_id])
     person = Cookie(PERSON_COOKIE, value if isinstance(value, str) else value.decode(), LIFE_S)
     return Redirection(_address(provider), (person,), (SIGN_IN_COOKIE,))
 
@@ -101,10 +101,11 @@ def _begin(provider: Provider) -> Redirection:
 def _person(provider: Provider, cookies: Mapping[str, str]) -> str | None:
     """The id at Sentry of the person who signed in with this browser, within the last quarter of an hour."""
     try:
-        user_id = keys.serializer(provider.settings, keys.PERSON).loads(cookies[PERSON_COOKIE], max_age=LIFE_S)
+        found = keys.serializer(provider.settings, keys.PERSON).loads(cookies[PERSON_COOKIE], max_age=LIFE_S)
     except (KeyError, BadData):
         return None
-    return str(user_id)
+    upstream_url, user_id = found
+    return str(user_id) if upstream_url == provider.settings.upstream_url else None
 
 
 def _is_live(provider: Provider, grant: Grant) -> bool:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from .. import clock, signals
 from ..errors import StoreUnavailable
 from .provider import Provider
-from .records import Grant
+from .records import Grant, person_at
 
 GRANT, TOKEN, CODE = "grant", "token", "code"
 ACCESS, REFRESH = "access", "refresh"
@@ -93,7 +93,7 @@ def read(provider: Provider, grant_id: str) -> Held | None:
 
 def create(provider: Provider, grant: Grant, *, ttl_s: float) -> None:
     """Put a new grant, which lives for *ttl_s* unless it is collected."""
-    provider.store.put(GRANT, grant.id, _bytes(grant), ttl_s=ttl_s, owner=grant.user_id)
+    provider.store.put(GRANT, grant.id, _bytes(grant), ttl_s=ttl_s, owner=grant.person)
 
 
 def forget(provider: Provider, grant_id: str) -> None:
@@ -104,7 +104,7 @@ def forget(provider: Provider, grant_id: str) -> None:
 def swap(provider: Provider, held: Held, changed: Grant) -> bool:
     """Put *changed* in the place of what was read; False when somebody else was first."""
     ttl_s = max(changed.ends_at - clock.now(), 0) + KEPT_AFTER_END_S
-    return provider.store.swap(GRANT, changed.id, held.version, _bytes(changed), ttl_s=ttl_s, owner=changed.user_id)
+    return provider.store.swap(GRANT, changed.id, held.version, _bytes(changed), ttl_s=ttl_s, owner=changed.person)
 
 
 def change(provider: Provider, grant_id: str, how: Callable[[Grant], Grant | None]) -> Grant | None:
@@ -154,14 +154,15 @@ def is_of_our_sentry(provider: Provider, grant: Grant) -> bool:
 
     Such a grant is refused, not ended: with its own Sentry back in the settings it is good again.
     """
-    return grant.upstream is None or grant.upstream.url == provider.settings.upstream_url
+    return grant.upstream_url == provider.settings.upstream_url
 
 
 def of_user(provider: Provider, user_id: str) -> Iterator[Grant]:
-    """The live grants of one person at our Sentry."""
-    for record in provider.store.find(GRANT, owner=user_id):
+    """The live grants of one person at our Sentry for our resource; another application may have the same store."""
+    settings = provider.settings
+    for record in provider.store.find(GRANT, owner=person_at(settings.upstream_url, user_id)):
         grant = Grant.from_dict(json.loads(record.value))
-        if not grant.is_ended and is_of_our_sentry(provider, grant):
+        if not grant.is_ended and grant.resource.root == settings.resource_url:
             yield grant
 
 

@@ -167,12 +167,11 @@ class Superseded:
 class Upstream:
     """Sentry's token pair of one grant, sealed, and what must be known without opening it.
 
-    ``url`` is the Sentry that issued them. ``version`` grows with every refresh there. ``expires_at`` None: never.
+    ``version`` grows with every refresh there. ``expires_at`` None: never.
     ``lease_until``: somebody is refreshing. ``retry_at``: Sentry could not be asked; not before then, unless need be.
     """
 
     sealed: str = field(repr=False)
-    url: str
     version: int
     issued_at: float
     expires_at: float | None
@@ -202,12 +201,13 @@ class Grant:
     ``generation`` counts the rotations; ``refresh_hash`` and ``refresh_key`` belong to the current refresh token (None:
     the client has none), ``is_tip_used`` says whether it, or an access token issued with it, was ever used.
     ``idle_ends_at`` slides, ``ends_at`` does not. A grant without tokens has not been collected yet. An ended grant
-    keeps no secrets, only the reason.
+    keeps no secrets, only the reason. ``upstream_url`` is the Sentry that issued them, and that knows the ``user_id``.
     """
 
     id: str
     client: Client
     user_id: str
+    upstream_url: str
     resource: Resource
     scopes: tuple[str, ...]
     skills: tuple[str, ...]
@@ -224,6 +224,11 @@ class Grant:
     access: tuple[AccessToken, ...] = ()
     ended_at: float | None = None
     end_reason: str | None = None
+
+    @property
+    def person(self) -> str:
+        """Whose it is, in the store."""
+        return person_at(self.upstream_url, self.user_id)
 
     @property
     def is_ended(self) -> bool:
@@ -273,7 +278,12 @@ class Grant:
         return cls(**{**value, **parsed})
 
 
+def person_at(upstream_url: str, user_id: str) -> str:
+    """Who somebody is: an id at Sentry says so at one Sentry, and nowhere else (CB-5)."""
+    return f"{user_id}@{upstream_url}"
+
+
 _PLAIN = (
-    *("id", "user_id", "scopes", "skills", "started_at", "used_at", "idle_ends_at", "ends_at"),
+    *("id", "user_id", "upstream_url", "scopes", "skills", "started_at", "used_at", "idle_ends_at", "ends_at"),
     *("generation", "refresh_hash", "refresh_key", "is_tip_used", "ended_at", "end_reason"),
 )

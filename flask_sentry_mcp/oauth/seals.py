@@ -38,7 +38,7 @@ def open_sealed(data_key: bytes, grant: Grant) -> Secrets:
         raise SealBroken("the grant keeps no secrets")
     aad = grant_aad(grant.id, grant.client.client_id, grant.user_id)
     secrets = Secrets(**json.loads(Vault.open(data_key, _bytes(grant.upstream.sealed), aad)))
-    if secrets.url != grant.upstream.url:
+    if secrets.url != grant.upstream_url:
         raise SealBroken("the tokens are of another Sentry")
     return secrets
 

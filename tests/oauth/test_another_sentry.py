@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from flask_sentry_mcp.errors import Unauthenticated
+from flask_sentry_mcp.oauth import administration
 from flask_sentry_mcp.oauth.grants import of_user
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import start_sandbox
+from tests.oauth import test_connections as connections
 from tests.oauth.flow import Flow, error_of, load_settings, new_flow, open_provider, sqlite_url
 
 
@@ -69,8 +71,37 @@ def test_it_is_good_again_when_its_own_sentry_is(flow: Flow, moved: Flow) -> Non
 
 
 def test_people_of_one_sentry_are_not_those_of_another(flow: Flow, moved: Flow) -> None:
-    """An id at Sentry says who somebody is there, and nowhere else."""
-    user_id = flow.grant(flow.sign_in()["access_token"]).user_id
+    """CB-5: an id at Sentry says who somebody is there, and nowhere else; both servers may have one store."""
+    token = flow.sign_in()["access_token"]
+    user_id = flow.grant(token).user_id
+    browser = moved.app.test_client()
+    page = connections.sign_in(moved, browser)
 
-    assert len(list(of_user(flow.provider, user_id))) == 1
-    assert list(of_user(moved.provider, user_id)) == []
+    connections.press(browser, "end-all", csrf=connections.csrf_of(page))
+    ended = administration.end_grants(moved.provider, user_id=user_id)
+
+    assert connections.grants_of(page) == []
+    assert ended == 0
+    assert flow.context(token)
+
+
+def test_who_signed_in_at_one_is_a_stranger_at_another(flow: Flow, moved: Flow) -> None:
+    """CB-5: also where both have the same cookie secret, or one has been given another Sentry meanwhile."""
+    here, there = flow.app.test_client(), moved.app.test_client()
+    connections.sign_in(flow, here)
+    person = here.get_cookie("__Host-mcp_person", "mcp.test")
+    assert person
+
+    there.set_cookie("__Host-mcp_person", person.value, domain="mcp.test")
+
+    assert "Sign out" in here.get(connections.PAGE).text
+    assert "Sign in at" in there.get(connections.PAGE).text
+
+
+def test_a_page_of_connections_shows_those_of_its_own_server(flow: Flow, sandbox: Sandbox, tmp_path: Path) -> None:
+    """Two applications at one Sentry, with one store: each has its own, and its own twenty (GRANT-1)."""
+    token = flow.sign_in()["access_token"]
+    settings = load_settings(sandbox, sqlite_url(tmp_path), SENTRY_MCP_PUBLIC_URL="https://other.test")
+    with open_provider(settings) as other:
+        assert list(of_user(other, flow.grant(token).user_id)) == []
+    assert len(list(of_user(flow.provider, flow.grant(token).user_id))) == 1

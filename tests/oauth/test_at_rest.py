@@ -75,7 +75,7 @@ def test_sealed_secrets_cannot_be_moved_to_another_grant(flow: Flow) -> None:
         replace(here, id=there.id),
         replace(here, user_id=there.user_id),
         replace(here, client=replace(here.client, client_id="mcpc_other")),
-        replace(here, upstream=here.upstream and replace(here.upstream, url="https://evil.example")),
+        replace(here, upstream_url="https://evil.example"),
     ):
         with pytest.raises(SealBroken):
             open_sealed(key, moved)
@@ -93,7 +93,7 @@ def test_a_wrapped_key_of_one_kind_is_not_one_of_another(flow: Flow) -> None:
 def test_the_record_says_in_clear_what_management_needs(flow: Flow) -> None:
     """STO-6: who, which client, where, what, since when; and nothing that a person would mind."""
     token = flow.sign_in()["refresh_token"]
-    (record,) = flow.provider.store.find(GRANT, owner="3104522")
+    (record,) = flow.provider.store.find(GRANT, owner=f"3104522@{flow.provider.settings.upstream_url}")
 
     kept = json.loads(record.value)
     assert kept["client"]["client_id"] == flow.client_id

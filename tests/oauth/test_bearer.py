@@ -267,7 +267,7 @@ def test_nothing_is_decrypted_before_a_tool_asks(flow: Flow) -> None:
     (record,) = flow.provider.store.find(GRANT)
     value = json.loads(record.value)
     value["upstream"]["sealed"] = "A" * 80
-    flow.provider.store.put(GRANT, record.id, json.dumps(value).encode(), ttl_s=60, owner="3104522")
+    flow.provider.store.put(GRANT, record.id, json.dumps(value).encode(), ttl_s=60)
 
     context = flow.context(token)
 

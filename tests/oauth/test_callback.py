@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_mcp import clock
+from flask_sentry_mcp.oauth import callback
 from flask_sentry_mcp.oauth.clients import IN_USE, NEVER_USED, get_client, put_client
 from flask_sentry_mcp.oauth.grants import GRANT, of_user
 from flask_sentry_mcp.testing import REDIRECT_URI
@@ -323,6 +324,18 @@ def test_the_twenty_first_grant_ends_the_one_unused_for_longest(flow: Flow) -> N
 
     assert flow.grant(oldest["refresh_token"]).end_reason == "too_many"
     assert len(list(of_user(flow.provider, MIRA))) == 20
+
+
+def test_another_clients_grants_make_no_room(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GRANT-1: the number is per person and client."""
+    monkeypatch.setattr(callback, "MAX_GRANTS", 1)
+    first = flow.sign_in()
+    flow.register()
+
+    flow.sign_in()
+
+    assert flow.events == []
+    assert flow.context(first["access_token"])
 
 
 def test_the_clients_other_checks_are_made_again(flow: Flow) -> None:

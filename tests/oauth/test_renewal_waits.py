@@ -148,8 +148,6 @@ def test_what_another_process_renewed_meanwhile_is_used(flow: Flow) -> None:
 def test_when_it_is_due(life_s: float, left_s: float, is_due: bool) -> None:
     """UP-2: a quarter of its life, at least ten minutes, at most a half, so that no short one is renewed always."""
     now = clock.now()
-    token = Upstream(
-        sealed="", url="", version=1, issued_at=now - life_s + left_s, expires_at=now + left_s, can_refresh=True
-    )
+    token = Upstream(sealed="", version=1, issued_at=now - life_s + left_s, expires_at=now + left_s, can_refresh=True)
 
     assert token.is_due(now) is is_due
