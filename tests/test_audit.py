@@ -51,6 +51,15 @@ def test_json_on_request(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> 
     assert event == {"signal": "suspicious", "event": "refresh_reuse", "client_id": "a\nb", "grant_id": ""}
 
 
+def test_tool_calls_are_traffic_and_no_events(sandbox: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    app = application(sandbox, "text")
+    mcp = sign_in(app, sandbox)
+    with caplog.at_level(logging.INFO, logger="flask_sentry_mcp.audit"):
+        mcp.call("whoami")
+
+    assert lines(caplog) == []
+
+
 def test_every_security_signal_makes_a_line_and_another_applications_none(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:

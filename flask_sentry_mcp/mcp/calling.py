@@ -16,6 +16,7 @@ from ..errors import (
     TooManyRequests,
     Unauthenticated,
 )
+from ..security.redact import client_log_id
 from . import content, tasks
 from .call import Call, Outcome, complete, complete_text, log, object_in, text_in, unexpected
 from .era import check_parameters
@@ -180,18 +181,16 @@ def _tell(call: Call, seen: VisibleTool, outcome: str, duration_ms: float) -> No
     context = call.context
     if not signals.tool_called.receivers:
         return
-    try:
-        signals.tool_called.send(
-            call.server.endpoint.app,
-            tool=seen.tool.name,
-            grant_id=context.grant_id,
-            client_id=context.client_id,
-            user_id=context.user_id,
-            outcome=outcome,
-            duration_ms=duration_ms,
-        )
-    except Exception:  # a watcher that fails must not fail the call  # noqa: BLE001
-        log.exception("A receiver of tool_called failed")
+    signals.tell(
+        signals.tool_called,
+        call.server.endpoint.app,
+        tool=seen.tool.name,
+        grant_id=context.grant_id,
+        client_id=client_log_id(context.client_id),
+        user_id=context.user_id,
+        outcome=outcome,
+        duration_ms=duration_ms,
+    )
 
 
 # -- prompts and resources: their failures are errors of the protocol, for no model reads them -------------------------

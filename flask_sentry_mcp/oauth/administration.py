@@ -43,7 +43,7 @@ def list_grants(
     owner = None if user_id is None else person_at(provider.settings.upstream_url, user_id)
     for record in provider.store.find(GRANT, owner=owner):
         grant = Grant.from_dict(json.loads(record.value))
-        if client_id in (None, grant.client.client_id) and (with_ended or not grant.is_ended):
+        if client_id in (None, grant.client.client_id, grant.client.log_id) and (with_ended or not grant.is_ended):
             yield grant
 
 

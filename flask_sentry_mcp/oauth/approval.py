@@ -209,4 +209,4 @@ def _are_offered(provider: Provider, request: AuthorizationRequest, skills: tupl
 
 
 def _tell(provider: Provider, decision: str, request: AuthorizationRequest, skills: tuple[str, ...]) -> None:
-    signals.approval.send(provider.app, decision=decision, client_id=request.client.client_id, skills=skills)
+    signals.tell(signals.approval, provider.app, decision=decision, client_id=request.client.log_id, skills=skills)

@@ -22,6 +22,7 @@ from .. import clock
 from ..context import Authenticate, Constraint, Context, Presented
 from ..errors import InsufficientScope, OAuthError, SealBroken, SentryMCPError, Unauthenticated
 from ..security.limits import CALLS
+from ..security.redact import redact
 from ..sentry.client import SentryClient
 from ..skills import offered, scopes_of
 from . import direct
@@ -293,7 +294,7 @@ def _invalid(detail: str) -> Unauthenticated:
 def _metadata_url(provider: Provider, organization_slug: str | None, project_slug: str | None, query: str) -> str:
     settings = provider.settings
     resource = Resource(settings.resource_url, organization_slug, project_slug)
-    suffix = f"?{query}" if query and is_query(query) else ""
+    suffix = f"?{query}" if query and is_query(query) and redact(query) == query else ""  # no token is repeated
     return f"{settings.public_origin}{PROTECTED_RESOURCE}{resource.path}{suffix}"
 
 

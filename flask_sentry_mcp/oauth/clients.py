@@ -4,15 +4,14 @@ A registration that was never used is a record of its own kind, so that there ca
 (DCR-7); its first token request moves it to the clients that are in use (DCR-6).
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from .. import clock
+from ..security.redact import client_log_id
 from .provider import Provider
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,128}")
@@ -51,10 +50,8 @@ class Client:
 
     @property
     def log_id(self) -> str:
-        """The id as it may stand in a log: of an address its host, and a hash that tells two apart (LOG-2)."""
-        if self.kind != "document":
-            return self.client_id
-        return f"{urlsplit(self.client_id).hostname}#{hashlib.sha256(self.client_id.encode()).hexdigest()[:8]}"
+        """The id as it may stand in a log (LOG-2)."""
+        return client_log_id(self.client_id)
 
     def may_use(self, method: str) -> bool:
         """Whether it may authenticate by *method*: exactly the one it registered (TOK-1)."""

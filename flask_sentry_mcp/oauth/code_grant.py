@@ -134,10 +134,11 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is not
         grant = with_first_tokens(self.provider, held.grant, data_key, issue)
         if not swap(self.provider, held, grant):
             raise OAuthError("invalid_grant", "The sign-in has ended. Authorize again.", "the grant changed meanwhile")
-        signals.grant_started.send(
+        signals.tell(
+            signals.grant_started,
             self.provider.app,
             grant_id=grant.id,
-            client_id=grant.client.client_id,
+            client_id=grant.client.log_id,
             user_id=grant.user_id,
             resource=grant.resource.url,
             skills=grant.skills,

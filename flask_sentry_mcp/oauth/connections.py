@@ -75,11 +75,11 @@ def finish(provider: Provider, gated: GatedRequest, cookies: Mapping[str, str]) 
         begun_here = signer.unsign(gated.params["state"], max_age=provider.settings.state_ttl_s).decode()
     except SignatureExpired:
         raise _problem("It took too long.") from None
-    if gated.repeated or not hmac.compare_digest(begun_here, _fingerprint(secret)):
+    if not hmac.compare_digest(begun_here, _fingerprint(secret)):
+        grants.suspect(provider, "binding_failure")
         raise _problem("It was started in another browser.")
-    if "code" not in gated.params or gated.params.get("iss", provider.settings.upstream_url) != (
-        provider.settings.upstream_url
-    ):
+    issuer = gated.params.get("iss", provider.settings.upstream_url)
+    if gated.repeated or "code" not in gated.params or issuer != provider.settings.upstream_url:
         raise _problem("Sentry did not let you in, or you declined there.")
     pair = upstream.exchange(provider, gated.params["code"], _verifier(secret))
     upstream.revoke(provider, pair.access_token)

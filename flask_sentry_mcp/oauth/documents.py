@@ -10,13 +10,13 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from .. import signals
 from ..config import Settings
 from ..errors import BadJSON, OAuthError, SignInProblem
 from ..security import strict_json
 from . import redirects
 from .clients import Client
 from .fetching import DocumentRefused
+from .grants import suspect
 from .provider import Provider
 from .registration import read_metadata
 
@@ -44,7 +44,7 @@ def find_document_client(provider: Provider, client_id: str, address: str) -> Cl
     except DocumentRefused as fault:
         host = _host_for_log(client_id)
         log.warning("client document at %s refused: %s", host, fault)
-        signals.suspicious.send(provider.app, event="document_refused", client_id=host, grant_id="")
+        suspect(provider, "document_refused", client_id=host, reason=fault.reason)
         raise _unusable() from None
     provider.fetcher.keep(client_id, client.to_dict(), fetched.life_s)
     return client

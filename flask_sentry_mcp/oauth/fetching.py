@@ -37,6 +37,11 @@ _MEDIA_TYPE = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json")
 class DocumentRefused(Exception):
     """A document that is not used. The text is for the log alone: outside, all reasons look the same (CIMD-7)."""
 
+    @property
+    def reason(self) -> str:
+        """Which of our rules it broke, in a word or two; what the host or its document said is behind the colon."""
+        return str(self).partition(":")[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:

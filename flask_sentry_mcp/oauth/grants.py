@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from .. import clock, signals
 from ..errors import StoreUnavailable
+from ..security.redact import client_log_id
 from .provider import Provider
 from .records import Grant, person_at
 
@@ -133,8 +134,8 @@ def end(provider: Provider, grant_id: str, reason: str) -> bool:
     grant = change(provider, grant_id, how)
     if ended and grant:
         log.info("grant %s ended: %s", grant.id, reason)
-        client_id, user_id = grant.client.client_id, grant.user_id
-        signals.grant_ended.send(provider.app, grant_id=grant.id, client_id=client_id, user_id=user_id, reason=reason)
+        ids = {"grant_id": grant.id, "client_id": grant.client.log_id, "user_id": grant.user_id}
+        signals.tell(signals.grant_ended, provider.app, **ids, reason=reason)
     return ended
 
 
@@ -166,10 +167,12 @@ def of_user(provider: Provider, user_id: str) -> Iterator[Grant]:
             yield grant
 
 
-def suspect(provider: Provider, event: str, *, client_id: str = "", grant_id: str = "") -> None:
+def suspect(provider: Provider, event: str, *, client_id: str = "", grant_id: str = "", reason: str = "") -> None:
     """Tell those who keep watch of something that an honest client does not do (LOG-5)."""
-    log.warning("suspicious: %s (client %s, grant %s)", event, client_id or "-", grant_id or "-")
-    signals.suspicious.send(provider.app, event=event, client_id=client_id, grant_id=grant_id)
+    ids = {"client_id": client_log_id(client_id), "grant_id": grant_id}
+    told = ", ".join(f"{name} {value}" for name, value in {**ids, "reason": reason}.items() if value)
+    log.warning("suspicious: %s (%s)", event, told)
+    signals.tell(signals.suspicious, provider.app, event=event, **ids, reason=reason)
 
 
 def contended() -> StoreUnavailable:

@@ -13,12 +13,13 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from .. import clock, signals
+from .. import clock
 from ..errors import BadJSON, OAuthError
 from ..security import strict_json
 from . import redirects
 from .answers import Json
 from .clients import IN_USE, MANUAL_TTL_S, NEVER_USED, NEVER_USED_TTL_S, Client, put_client
+from .grants import suspect
 from .metadata import AUTH_METHODS, scopes_supported
 from .provider import Provider
 from .scopes import known_scopes, scope_tokens
@@ -203,7 +204,7 @@ def _check_quota(provider: Provider) -> None:
     """Registrations that were never used are limited in number; those that have ended do not count (DCR-7)."""
     if provider.store.count(NEVER_USED) < MAX_NEVER_USED:
         return
-    signals.suspicious.send(provider.app, event="registration_quota", client_id="", grant_id="")
+    suspect(provider, "registration_quota", reason="never used")
     fault = OAuthError("temporarily_unavailable", "Too many clients are registered and unused. Try again later.")
     fault.retry_after_s = _RETRY_AFTER_S
     raise fault

@@ -4,8 +4,10 @@ The filter rewrites the finished message, and the text of an exception, so it al
 Authlib logs issued tokens at DEBUG, urllib3 query strings.
 """
 
+import hashlib
 import logging
 import re
+from urllib.parse import urlsplit
 
 LOGGERS = ("flask_sentry_mcp", "authlib", "urllib3", "requests", "requests_oauthlib", "werkzeug")
 
@@ -45,6 +47,17 @@ def redact(text: str) -> str:
     for pattern, replacement in _SECRETS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def client_log_id(client_id: str) -> str:
+    """*client_id* as it may stand in a log: of an address its host, and a hash that tells two apart (LOG-2).
+
+    >>> client_log_id("https://app.example/client?tenant=7")
+    'app.example#8ddbbe26'
+    """
+    if not client_id.startswith("https://"):
+        return client_id
+    return f"{urlsplit(client_id).hostname}#{hashlib.sha256(client_id.encode()).hexdigest()[:8]}"
 
 
 def escape_control(text: str) -> str:

@@ -329,6 +329,14 @@ def test_the_challenge_leads_to_the_document_of_the_address(flow: Flow) -> None:
     assert leads_to("acme", None, query='a="\r\nX: y') == f"{METADATA}/acme"
 
 
+@pytest.mark.parametrize("query", ["access_token=mcpa_" + "A" * 43, "a=sntryu_" + "b" * 20, "token=x", "code=abc"])
+def test_a_secret_in_the_address_is_not_repeated(flow: Flow, query: str) -> None:
+    """RS-1, LOG-1: such a credential is ignored, and goes into no header that others keep."""
+    told = challenge(flow.provider, Unauthenticated(), "acme", None, query) or ""
+
+    assert told.split('"')[1] == f"{METADATA}/acme"
+
+
 def test_no_value_breaks_out_of_a_challenge(flow: Flow) -> None:
     """RS-2: what a header cannot carry is left out."""
     hostile = Unauthenticated(error="invalid_token", public='a", b="c\r\nSet-Cookie: x')

@@ -192,6 +192,7 @@ def test_another_browser_cannot_finish_the_sign_in(flow: Flow) -> None:
 
     assert (answer.status_code, again.status_code) == (400, 400)
     assert "started in another browser" in again.text
+    assert flow.events == [("suspicious", "binding_failure")] * 2
     assert "Sign in at" in victim.get(PAGE).text
 
 
@@ -216,6 +217,20 @@ def test_a_refusal_at_sentry_is_told(flow: Flow) -> None:
 
     assert answer.status_code == 400
     assert "you declined there" in answer.text
+
+
+@pytest.mark.parametrize("more", ["&iss=https://evil.example", "&iss=a&iss=a", "&code=x"])
+def test_an_answer_that_is_not_sentrys_is_not_exchanged(flow: Flow, more: str) -> None:
+    """C1, C5: of another issuer, or with a parameter twice."""
+    browser = flow.app.test_client()
+    back = flow.sandbox.approve(press(browser, "sign-in").location, user="mira")
+    flow.sandbox.requests.clear()
+
+    answer = browser.get(back + more, headers=HTML)
+
+    assert answer.status_code == 400
+    assert list(flow.sandbox.requests) == []
+    assert "Sign in at" in browser.get(PAGE).text
 
 
 def test_its_state_opens_no_clients_sign_in_and_the_other_way_round(flow: Flow) -> None:

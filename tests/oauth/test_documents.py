@@ -626,18 +626,19 @@ def test_a_refusal_says_why_in_the_log_alone(host: DocumentHost, caplog: pytest.
     assert "secret" not in caplog.text
 
 
-def test_a_refusal_is_a_security_event(host: DocumentHost) -> None:
-    """LOG-5: with the host alone."""
+@pytest.mark.parametrize(("body", "reason"), [(b"{}", "client_id"), (b"{", "metadata")])
+def test_a_refusal_is_told_with_its_reason(host: DocumentHost, body: bytes, reason: str) -> None:
+    """LOG-5: to those who keep watch, in words of ours alone."""
     events: list[dict[str, Any]] = []
 
-    def hear(_: object, **event: Any) -> None:
-        events.append(event)
+    def note(_: object, **payload: Any) -> None:
+        events.append(payload)
 
-    host.reply = answer(b"", status="418 Teapot")
-    with signals.suspicious.connected_to(hear):
+    host.reply = answer(body)
+    with signals.suspicious.connected_to(note):
         person_at(host.fetcher()).open(ID)
 
-    assert events == [{"event": "document_refused", "client_id": HOST, "grant_id": ""}]
+    assert events == [{"event": "document_refused", "client_id": HOST, "grant_id": "", "reason": reason}]
 
 
 def test_a_fetcher_can_fail_by_itself() -> None:

@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from flask_sentry_mcp import clock, signals
 from flask_sentry_mcp.errors import SentrySignInRefused
-from flask_sentry_mcp.oauth import upstream
+from flask_sentry_mcp.oauth import administration, upstream
+from flask_sentry_mcp.oauth.clients import Client
+from flask_sentry_mcp.oauth.grants import suspect, swap
 from flask_sentry_mcp.security import redact
 from tests.oauth.flow import MCP, Flow, answer_of, error_of, json_of
 
@@ -79,6 +82,50 @@ def test_signals_carry_no_secret(flow: Flow) -> None:
     assert not any(secret in str(seen) for secret in (*tokens.values(), "mira@") if len(str(secret)) > 4)
 
 
+def test_an_address_is_an_id_that_is_not_told_whole(flow: Flow, written: list[str]) -> None:
+    """LOG-2: host and hash, in the log and to those who keep watch; and enough to end its grants by."""
+    id = "https://app.example/clients/7?tenant=secret"
+    client = Client(client_id=id, name="App", redirect_uris=(), kind="document")
+    token = flow.sign_in()["refresh_token"]
+    held = flow.held(token)
+    assert swap(flow.provider, held, replace(held.grant, client=client))
+    seen: list[str] = []
+
+    def note(_: object, client_id: str, **__: object) -> None:
+        seen.append(client_id)
+
+    signals.suspicious.connect(note, flow.provider.app)
+    signals.grant_ended.connect(note, flow.provider.app)
+    suspect(flow.provider, "code_replay", client_id=id)
+    told = client.log_id
+    assert administration.end_grants(flow.provider, client_id=told) == 1
+
+    assert seen == [told, told]
+    assert told.startswith("app.example#")
+    assert "tenant" not in "\n".join(written)
+
+
+def test_a_receiver_that_fails_harms_nobody(flow: Flow, written: list[str]) -> None:
+    """The sign-in goes on, and the others hear of it."""
+    heard: list[object] = []
+
+    def failing(_: object, **__: object) -> None:
+        raise RuntimeError("a watcher's own fault")
+
+    def hearing(_: object, **payload: object) -> None:
+        heard.append(payload)
+
+    for signal in (signals.approval, signals.grant_started, signals.grant_ended, signals.suspicious):
+        for receiver in (failing, hearing):
+            signal.connect(receiver, flow.provider.app)
+    tokens = flow.sign_in()
+    suspect(flow.provider, "code_replay")
+    assert flow.revoke(tokens["refresh_token"]).status_code == 200
+
+    assert len(heard) == 5
+    assert sum("A receiver of" in line for line in written) == 5
+
+
 def test_sentrys_words_reach_the_log_but_nobody_else(flow: Flow, written: list[str]) -> None:
     """CB-2: under the event id that the client was given."""
     at_sentry = flow.to_sentry()
@@ -101,6 +148,13 @@ def test_a_forged_line_stays_one_line(flow: Flow, written: list[str]) -> None:
 
     assert not any("\u2028" in one for one in written)
     assert not any(one.startswith("CRITICAL") for one in written)
+
+
+def test_the_filter_leaves_no_line_break(written: list[str]) -> None:
+    """LOG-4: whatever a library writes; of an exception the lines stay."""
+    logging.getLogger("flask_sentry_mcp").warning("client %s", "x\nWARNING all is lost\x1b[2J\r\u2028")
+
+    assert written == ["client x\\nWARNING all is lost\\x1b[2J\\x0d\\x2028"]
 
 
 def test_no_error_of_the_upstream_quotes_its_answer(flow: Flow) -> None:

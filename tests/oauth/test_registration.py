@@ -311,7 +311,7 @@ def test_unused_registrations_have_a_limit(person: Person, provider: Provider, m
 
     assert (full.status_code, full.get_json()["error"]) == (503, "temporarily_unavailable")
     assert int(full.headers["Retry-After"]) > 0
-    assert [event["event"] for event in events] == ["registration_quota"]
+    assert [(event["event"], event["reason"]) for event in events] == [("registration_quota", "never used")]
     assert person.open(first).status_code == 200
     with clock.shifted(8 * DAY_S):
         assert register(person, {"redirect_uris": [WEB]}).status_code == 201
