@@ -1,6 +1,7 @@
 """Dynamic registration: what clients in the field send is taken, what is dangerous is not; all of it ends (DCR)."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -315,6 +316,23 @@ def test_unused_registrations_have_a_limit(person: Person, provider: Provider, m
     assert person.open(first).status_code == 200
     with clock.shifted(8 * DAY_S):
         assert register(person, {"redirect_uris": [WEB]}).status_code == 201
+
+
+def test_one_address_registers_a_thousand_times_a_day(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RATE-1."""
+    start = time.time()
+    now = [start]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    key = person.provider.limits.address_key("127.0.0.1")
+    for _ in range(999):
+        person.provider.limits.hit("1000/day", "oauth.register", key)
+
+    statuses = []
+    for minute in range(2):
+        now[0] = start + 61 * minute
+        statuses.append(register(person, {"redirect_uris": [WEB]}).status_code)
+
+    assert statuses == [201, 429]
 
 
 def test_one_address_registers_sixty_times_a_minute(person: Person) -> None:

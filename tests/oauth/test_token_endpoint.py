@@ -115,6 +115,23 @@ def test_no_token_outlives_sentrys_when_that_cannot_be_renewed(flow: Flow) -> No
         assert error_of(flow.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
 
 
+def test_no_token_lives_for_no_time(flow: Flow) -> None:
+    """TOK-5: never 0 or less; here Sentry's was over before the code was exchanged."""
+    at_sentry = flow.to_sentry()
+    body = {
+        "token_type": "bearer",
+        "access_token": "a" * 64,
+        "expires_in": 60,
+        "scope": "event:read org:read project:read team:read",
+        "user": {"id": "1"},
+    }
+    flow.sandbox.faults.add(path="/oauth/token/", status=200, body=body)
+    code = answer_of(flow.come_back(at_sentry))["code"]
+
+    with clock.shifted(61):
+        assert error_of(flow.exchange(code)) == (400, "invalid_grant")
+
+
 def test_an_error_is_a_sentence_of_ours(flow: Flow) -> None:
     """ERR-1: ASCII without quotes, short, with an event id; nothing of the caller's."""
     answer = json_of(flow.exchange("mcpz_SECRET" + "A" * 37))
