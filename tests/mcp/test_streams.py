@@ -488,7 +488,8 @@ def test_changes_before_the_subscription_are_not_told(server: Any, store: Any, t
 
     assert reader.next()["method"] == "notifications/tools/list_changed"
     reader.leave()
-    for notifications in ([], {"toolsListChanged": "no"}, {"resourcesListChanged": 1}, {"promptsListChanged": None}):
+    wrong: list[Any] = [[], {"toolsListChanged": "no"}, {"resourcesListChanged": 1}, {"promptsListChanged": None}]
+    for notifications in wrong:
         refused = server.modern("subscriptions/listen", {"notifications": notifications})
         assert refused.get_json()["error"]["code"] == -32602
 
