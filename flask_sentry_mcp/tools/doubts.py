@@ -13,6 +13,9 @@ from ..render.nothing import Doubt
 from ..render.pieces import opener
 from . import wording
 
+MOST = 10
+"""Filters of a query that are looked at."""
+
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.?)*(?:"|$)')
 _FILTER = re.compile(r"(?:^|[\s(!])([A-Za-z_][\w.-]*):(?!//)(\[[^\]]*\]|[^\s()]+)")
 _COMPARISON = re.compile(r"(?:^|[\s(!])([A-Za-z_][\w.]*) ?(?:>=?|<=?|=) ?[-\w]")
@@ -88,10 +91,10 @@ def _general(ctx: Context, query: str, example: str) -> Iterator[Doubt]:
         yield Doubt(f"An issue is opened by its ID with {way}.")
     if wording.may_mean_a_filter(query):
         yield Doubt(f"These words were searched as text. As a filter: {example}")
-    for found in _COMPARISON.finditer(_unquoted(query)):
-        if found[1] in _ISSUE_KEYS or found[1] in _OTHER_NAMES:
-            yield Doubt("a filter has a colon, as in timesSeen:>10 or level:error.", found[1])
-    for key, value in _filters(query):
+    for key in dict.fromkeys(_COMPARISON.findall(_unquoted(query))[:MOST]):
+        if key in _ISSUE_KEYS or key in _OTHER_NAMES:
+            yield Doubt("a filter has a colon, as in timesSeen:>10 or level:error.", key)
+    for key, value in dict.fromkeys(_filters(query)[:MOST]):
         if key in _ARGUMENTS:
             yield Doubt(f"this is no filter, it goes into the argument {_ARGUMENTS[key]}.", key)
         elif key == "level" and not set(re.findall(r"\w+", value)) <= set(_LEVELS) and "*" not in value:
@@ -108,7 +111,7 @@ def _unknown(
         return
     (tags,) = ctx.sentry.attempt(list_tags)
     names = None if isinstance(tags, Exception) else tags
-    for key in keys:
+    for key in keys[:MOST]:
         if key in (names or ()):
             continue
         if key in others:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from flask_sentry_mcp.sandbox import Sandbox
+from flask_sentry_mcp.tools.doubts import MOST
 from tests.tools.callers import Caller
 
 NORTHWIND = {"organizationSlug": "northwind"}
@@ -165,6 +166,12 @@ def test_tags_are_those_of_the_project_if_it_is_given(
     asked = [one.query.get("project") for one in sandbox.requests if one.path == TAGS]
     assert asked == ([] if project == "nowhere" else [number and [number]])
     assert ("enviroment" in text) == (project != "nowhere")
+
+
+def test_of_many_doubts_only_some_are_told(mira: Caller) -> None:
+    many = " ".join(f"key{n}:x" for n in range(300))
+
+    assert mira.read("search_issues", **NORTHWIND, query=many).count("\n- ") == MOST
 
 
 def test_all_values_that_would_be_valid_are_shown(mira: Caller, sandbox: Sandbox) -> None:
