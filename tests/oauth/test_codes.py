@@ -229,7 +229,7 @@ def test_a_code_whose_seal_is_broken_is_invalid(flow: Flow) -> None:
     """STO-4: never a 500; those who keep watch are told."""
     code = flow.code()
     (record,) = flow.provider.store.find(CODE)
-    value = json.loads(record.value) | {"wrapped_key": "other-key:AAAA"}
+    value = json.loads(record.value) | {"wrapped_key": "test:AAAA"}
     flow.provider.store.put(CODE, record.id, json.dumps(value).encode(), ttl_s=60)
 
     assert error_of(flow.exchange(code)) == INVALID_GRANT
