@@ -9,7 +9,7 @@
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
-const given = JSON.parse(process.argv[2]); // packages, edition, mode, url, redirectUri, answers
+const given = JSON.parse(process.argv[2]); // packages, edition, mode, url, redirectUri, answers, capabilities
 const require = createRequire(given.packages); // they are not in a folder above this file, where import would look
 
 const { Client, StreamableHTTPClientTransport, UnauthorizedError, named } = given.edition === "1.x" ? first() : second();
@@ -30,6 +30,7 @@ function first() {
 }
 
 const seen = []; // "POST /mcp 401"
+const exchanged = []; // the same in full: {"headers": ..., "asked": ..., "status": ..., "type": ..., "said": ...}
 const heard = []; // what the server told, and what it asked: {"method": ..., "params": ...}
 const memory = {};
 
@@ -57,7 +58,7 @@ let client, transport;
 const orders = {
   async connect() {
     const answers = given.answers ?? {};
-    const capabilities = Object.fromEntries(Object.keys(answers).map((method) => [method.split("/")[0], {}]));
+    const capabilities = given.capabilities ?? {};
     const options = given.edition === "1.x" ? {} : { versionNegotiation: { mode: given.mode } };
     client = new Client({ name: "tests", version: "1" }, { capabilities, ...options });
     for (const [method, answer] of Object.entries(answers)) {
@@ -92,6 +93,14 @@ const orders = {
     return client.callTool(...call);
   },
 
+  // Give up a call as soon as it tells of its progress.
+  async abandon(params) {
+    const controller = new AbortController();
+    const onprogress = () => controller.abort("enough");
+    const options = { onprogress, signal: controller.signal };
+    await client.callTool(...[params, ...(given.edition === "1.x" ? [undefined] : []), options]);
+  },
+
   async listen(filter) {
     const subscription = await client.listen(filter);
     return subscription.honoredFilter;
@@ -102,14 +111,32 @@ const orders = {
   terminate: () => transport.terminateSession(),
   memory: () => memory,
   seen: () => seen.splice(0),
+  exchanged: () => exchanged,
   heard: () => heard.splice(0),
   close: () => client.close(),
 };
 
 async function noted(url, init) {
   const response = await fetch(url, init);
-  seen.push(`${init?.method ?? "GET"} ${new URL(url).pathname} ${response.status}`);
-  return response;
+  const { pathname } = new URL(url);
+  seen.push(`${init?.method ?? "GET"} ${pathname} ${response.status}`);
+  return response.body && pathname === new URL(given.url).pathname ? readAlong(response, init) : response;
+}
+
+// The same response, of which we keep what the client reads.
+function readAlong(response, init) {
+  const headers = Object.fromEntries(new Headers(init?.headers));
+  const type = response.headers.get("content-type") ?? "";
+  const exchange = { headers, asked: String(init?.body ?? ""), status: response.status, type, said: "" };
+  exchanged.push(exchange);
+  const text = new TextDecoder();
+  const kept = new TransformStream({
+    transform(chunk, onwards) {
+      exchange.said += text.decode(chunk, { stream: true });
+      onwards.enqueue(chunk);
+    },
+  });
+  return new Response(response.body.pipeThrough(kept), response);
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -1,15 +1,19 @@
-"""The official TypeScript client and all that a server can offer: content, resources, prompts, questions, streams."""
+"""The official TypeScript client and all that a server can offer: content, resources, prompts, questions, streams.
 
+The server is the one that the official Python client meets: gunicorn with two workers, one SQLite file between them,
+and lists in pages of seven. Tasks are missing here, for the library has no way to ask for one.
+"""
+
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
-from tests.conformance.fixture import create_app
-from tests.tour.server import free_port
+from tests.conformance.__main__ import serving
+from tests.official.site import ICON, PAGE_SIZE
 
-from .site import listening
 from .typescript import EDITIONS, Edition, Refused, TypeScriptClient
 
 ACCEPTED = "application/json, text/event-stream"
@@ -17,7 +21,17 @@ LOG_LEVEL = "io.modelcontextprotocol/logLevel"
 ANSWERS: dict[str, Any] = {
     "elicitation/create": {
         "action": "accept",
-        "content": {"name": "Ada", "username": "ada", "email": "ada@acme.example", "color": "green"},
+        "content": {
+            "name": "Ada",
+            "username": "ada",
+            "email": "ada@acme.example",
+            "color": "green",
+            "untitledSingle": "option1",
+            "titledSingle": "value2",
+            "legacyEnum": "opt3",
+            "untitledMulti": ["option1", "option2"],
+            "titledMulti": ["value1", "value3"],
+        },
     },
     "sampling/createMessage": {
         "role": "assistant",
@@ -30,10 +44,8 @@ ANSWERS: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    port = free_port()
-    store = tmp_path_factory.mktemp("features") / "store.sqlite"
-    with listening(create_app(port, f"sqlite:///{store}"), port):
-        yield f"http://127.0.0.1:{port}/mcp"
+    with serving(tmp_path_factory.mktemp("features"), "tests.official.site:create_app()") as url:
+        yield url
 
 
 @pytest.fixture(scope="module", params=EDITIONS, ids=str)
@@ -60,6 +72,87 @@ def client(connected: TypeScriptClient) -> TypeScriptClient:
     return connected
 
 
+def _all(client: TypeScriptClient, order: str, kind: str) -> list[Any]:
+    """The whole of a list, page by page, unless the library turns the pages itself."""
+    found, cursor = list[Any](), None
+    while True:
+        page = client.do(order, {} if cursor is None else {"cursor": cursor})
+        found += page[kind]
+        cursor = page.get("nextCursor")
+        if cursor is None:
+            return found
+
+
+def test_lists_come_in_pages(client: TypeScriptClient) -> None:
+    """Of more than one page, each tool once."""
+    before = len(client.do("exchanged"))
+
+    names = [one["name"] for one in _all(client, "listTools", "tools")]
+
+    asked = [one for one in client.do("exchanged")[before:] if '"tools/list"' in one["asked"]]
+    assert len(asked) > len(names) / PAGE_SIZE - 1 > 4
+    assert len(set(names)) == len(names)
+
+
+def test_what_a_tool_promises_is_what_it_returns(client: TypeScriptClient) -> None:
+    """Its output schema is listed, with its title and icons, and the library holds the result against it."""
+    weather = next(one for one in _all(client, "listTools", "tools") if one["name"] == "weather")
+    assert (weather["title"], weather["icons"]) == ("The weather", [ICON])
+    assert weather["outputSchema"]["required"] == ["degrees", "sky"]
+
+    result = client.call("weather", town="Vienna")
+
+    assert result["structuredContent"] == {"degrees": 21.5, "sky": "clear"}
+
+
+def test_the_person_is_sent_to_a_page(client: TypeScriptClient) -> None:
+    assert client.text("visit") == "accept"
+
+    (asked,) = [one["params"] for one in client.do("heard") if one["method"] == "elicitation/create"]
+    assert (asked["mode"], asked["url"]) == ("url", "https://app.example/form")
+
+
+def test_a_form_says_its_defaults(client: TypeScriptClient) -> None:
+    """Of each kind; what the person leaves out is filled in by them."""
+    text = client.text("test_elicitation_sep1034_defaults")
+
+    form = client.do("heard")[-1]["params"]["requestedSchema"]["properties"]
+    assert {name: part["default"] for name, part in form.items()} == {
+        "name": "John Doe",
+        "age": 30,
+        "score": 95.5,
+        "status": "active",
+        "verified": True,
+    }
+    assert "'name': 'Ada', 'age': 30, 'score': 95.5, 'status': 'active', 'verified': True" in text
+
+
+def test_the_five_kinds_of_enumeration(client: TypeScriptClient) -> None:
+    text = client.text("test_elicitation_sep1330_enums")
+
+    form = client.do("heard")[-1]["params"]["requestedSchema"]["properties"]
+    assert form["untitledSingle"]["enum"] == ["option1", "option2", "option3"]
+    assert form["titledSingle"]["oneOf"][1] == {"const": "value2", "title": "Second Option"}
+    assert form["legacyEnum"]["enumNames"][2] == "Third Option"
+    assert form["untitledMulti"]["items"]["enum"] == ["option1", "option2", "option3"]
+    assert form["titledMulti"]["items"]["anyOf"][2] == {"const": "value3", "title": "Third Option"}
+    assert "'legacyEnum': 'opt3', 'untitledMulti': ['option1', 'option2'], 'titledMulti': ['value1', 'value3']" in text
+
+
+def test_a_call_is_given_up(client: TypeScriptClient, edition: Edition) -> None:
+    """By a notification in the older eras, by hanging up in the modern one; the tool learns of it at any worker."""
+    name = f"abandoned by {edition}"
+    with pytest.raises(Refused):
+        client.do("abandon", {"name": "linger", "arguments": {"name": name}})
+
+    until, cancelled = time.monotonic() + 10, None
+    while cancelled is None and time.monotonic() < until:
+        time.sleep(0.1)
+        cancelled = client.call("was_cancelled", name=name)["structuredContent"]["cancelled"]
+
+    assert cancelled is True
+
+
 @pytest.mark.parametrize(
     ("tool", "kinds"),
     [
@@ -83,8 +176,8 @@ def test_a_failed_tool_is_a_result_and_an_unknown_one_an_error(client: TypeScrip
 
 def test_resources(client: TypeScriptClient) -> None:
     """Lists, a template, text and bytes."""
-    listed = {one["uri"] for one in client.do("listResources")["resources"]}
-    templates = [one["uriTemplate"] for one in client.do("listResourceTemplates")["resourceTemplates"]]
+    listed = {one["uri"] for one in _all(client, "listResources", "resources")}
+    templates = [one["uriTemplate"] for one in _all(client, "listResourceTemplates", "resourceTemplates")]
     read = {
         uri: client.do("readResource", {"uri": uri})["contents"][0]
         for uri in ("test://static-text", "test://static-binary", "test://template/7/data")
@@ -98,7 +191,7 @@ def test_resources(client: TypeScriptClient) -> None:
 
 
 def test_prompts_and_completion(client: TypeScriptClient) -> None:
-    names = {one["name"] for one in client.do("listPrompts")["prompts"]}
+    names = {one["name"] for one in _all(client, "listPrompts", "prompts")}
     asked = client.do("getPrompt", {"name": "test_prompt_with_arguments", "arguments": {"arg1": "a", "arg2": "b"}})
     shown = client.do("getPrompt", {"name": "test_prompt_with_image"})
     completed = client.do(
@@ -200,7 +293,7 @@ def test_hears_when_the_tools_change(url: str, edition: Edition) -> None:
 
 def test_an_argument_is_mirrored_into_a_header(client: TypeScriptClient) -> None:
     """``x-mcp-header``: the modern client sends it twice, encoded where it has to be, and the server compares."""
-    listed = {one["name"]: one["inputSchema"] for one in client.do("listTools")["tools"]}
+    listed = {one["name"]: one["inputSchema"] for one in _all(client, "listTools", "tools")}
 
     assert listed["test_x_mcp_header"]["properties"]["region"]["x-mcp-header"] == "Region"
     assert client.text("test_x_mcp_header", region="Köln am Rhein ") == "Region: Köln am Rhein "

@@ -4,12 +4,13 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from tests.official.wire import Events, Judge
 from tests.tour.person import Person
 from tests.tour.transcript import Transcript
 
@@ -53,11 +54,16 @@ class Refused(AssertionError):
 
 
 class TypeScriptClient:
-    """One client. ``answers`` is what it says to the server's questions, by method; with ``oauth`` it can sign in."""
+    """One client. ``answers`` is what it says to the server's questions, by method; with ``oauth`` it can sign in.
+
+    All that the endpoint says to it is held against the specification's types when it ends.
+    """
 
     def __init__(
         self, edition: Edition, url: str, *, oauth: bool = True, answers: Mapping[str, Any] | None = None
     ) -> None:
+        modes: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}
+        kinds = [method.partition("/")[0] for method in answers or {}]
         given = {
             "packages": f"{HOME}/",
             "edition": edition.package,
@@ -65,6 +71,7 @@ class TypeScriptClient:
             "url": url,
             "redirectUri": REDIRECT_URI if oauth else None,
             "answers": answers or {},
+            "capabilities": {kind: modes.get(kind, {}) for kind in kinds},
         }
         environment = {"HOME": str(HOME), "PATH": os.defpath}
         self._child = Child([str(NODE), str(DRIVER), json.dumps(given)], environment)
@@ -105,7 +112,12 @@ class TypeScriptClient:
         return self._comes("seen", lambda one: one == exchange)
 
     def end(self) -> None:
-        self._child.end()
+        """Let it go. Fails if it was told anything that the specification does not know."""
+        try:
+            complaints = _complaints(self.do("exchanged"))
+        finally:
+            self._child.end()
+        assert complaints == []
 
     def _comes(self, order: str, is_wanted: Callable[[Any], bool]) -> bool:
         until = time.monotonic() + COMES_WITHIN_S
@@ -114,3 +126,16 @@ class TypeScriptClient:
                 return True
             time.sleep(0.02)
         return False
+
+
+def _complaints(exchanges: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What is wrong with what a client was told; of a stream that was still open, with what had come until then."""
+    judge = Judge()
+    for one in exchanges:
+        asked = judge.asked(one["headers"], one["asked"].encode())
+        if one["type"] == "text/event-stream":
+            for event in Events().feed(one["said"].encode()):
+                judge.event(asked, event)
+        elif one["said"]:
+            judge.answer(asked, one["status"], one["type"], one["said"].encode())
+    return judge.complaints
