@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import MISSING
@@ -13,11 +14,11 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 
 from . import config, doctor
-from .context import Context
+from .context import Context, Presented
 from .errors import OAuthError, SentryMCPError
 from .mcp.endpoint import Server
 from .mcp.stdio import Stdio
-from .oauth import administration
+from .oauth import administration, bearer, device
 from .oauth.direct import FixedToken
 from .oauth.grants import GRANT
 from .oauth.registration import register_by_hand
@@ -175,13 +176,28 @@ def end_grants(grant_id: str | None, client_id: str | None, user_id: str | None)
 
 
 @commands.command("stdio")
-def serve_stdio() -> None:
-    """Serve the tools to a program on this machine, as the owner of the Sentry token in SENTRY_ACCESS_TOKEN."""
-    token = FixedToken(os.environ.get("SENTRY_ACCESS_TOKEN", "").strip())
-    if not token.token:
-        raise click.ClickException("Set SENTRY_ACCESS_TOKEN to a token of yours at Sentry.")
-    state, app = _state(), cast("Flask", cast(Any, current_app)._get_current_object())
+@click.option("--sign-in", is_flag=True, help="Sign in at Sentry with a browser elsewhere, for as long as this runs.")
+@click.option("--skills", help="With --sign-in: what may be done, as in inspect,triage. Only reading, unless given.")
+@click.option("--organization", help="With --sign-in: the slug of the one organization that it is for.")
+def serve_stdio(sign_in: bool, skills: str | None, organization: str | None) -> None:
+    """Serve the tools to a program on this machine, as the owner of the Sentry token in SENTRY_ACCESS_TOKEN.
 
+    Without a token there is --sign-in: open the address that is shown, in a browser anywhere, and type the code.
+    """
+    token = os.environ.get("SENTRY_ACCESS_TOKEN", "").strip()
+    if bool(token) == sign_in:
+        raise click.UsageError("Set SENTRY_ACCESS_TOKEN to a token of yours at Sentry, or use --sign-in without it.")
+    if not sign_in and (skills or organization):
+        raise click.UsageError("--skills and --organization are for --sign-in; a token has what it has.")
+    state = _state()
+    if token:
+        _serve_as(state, _owner_of(state, FixedToken(token)))
+        return
+    with _signed_in(state, skills, organization) as caller:
+        _serve_as(state, caller)
+
+
+def _owner_of(state: "State", token: FixedToken) -> Callable[[], Context]:
     def caller() -> Context:
         """The owner of the token, with all skills, for one message."""
         settings, skills = state.settings, state.provider.skills
@@ -189,6 +205,33 @@ def serve_stdio() -> None:
         client = SentryClient(state.provider.connections, token, time_s=float(settings.tool_timeout_s))
         scopes = frozenset(scopes_of(skills, ids))
         return Context(host=settings.host, token=token, sentry=client, skills=ids, scopes=scopes, grant_id="stdio")
+
+    return caller
+
+
+@contextlib.contextmanager
+def _signed_in(state: "State", skills: str | None, organization: str | None) -> Iterator[Callable[[], Context]]:
+    """The caller by a grant that lasts for as long as the block; whoever ends it earlier is believed."""
+    provider = state.provider
+    try:
+        approved = device.approve(provider, skills.split(",") if skills else None, organization)
+        invitation = device.invite(provider, approved)
+        click.echo(f"Open {invitation.address_with_code} and approve the code {invitation.user_code}.", err=True)
+        token = device.start(provider, approved, device.await_person(provider, invitation))
+    except SentryMCPError as error:
+        raise click.ClickException(error.public) from error
+    click.echo("Signed in.", err=True)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that it ends below, and not by itself some day
+    authenticate = bearer.context_for(provider)
+    try:
+        yield lambda: authenticate(Presented(f"Bearer {token}", organization, None, ""))
+    finally:
+        device.stop(provider, token)
+        signal.signal(signal.SIGTERM, before)
+
+
+def _serve_as(state: "State", caller: Callable[[], Context]) -> None:
+    app = cast("Flask", cast(Any, current_app)._get_current_object())
 
     def carry(work: Callable[[], None]) -> Callable[[], None]:
         def inside() -> None:

@@ -89,14 +89,14 @@ def _finish(provider: Provider, params: Mapping[str, str], approved: Approved, v
         raise OAuthError("server_error", _SENTENCES["server_error"], "Sentry's redirect has no usable code")
     pair = upstream.exchange(provider, params["code"], verifier)
     try:
-        user_id = _check_pair(provider, approved, pair)
-        return _location_with_code(provider, approved, _put_grant(provider, approved, pair, user_id))
+        user_id = check_pair(provider, approved, pair)
+        return _location_with_code(provider, approved, put_grant(provider, approved, pair, user_id))
     except Exception:
         upstream.revoke(provider, pair.access_token)
         raise
 
 
-def _check_pair(provider: Provider, approved: Approved, pair: upstream.TokenPair) -> str:
+def check_pair(provider: Provider, approved: Approved, pair: upstream.TokenPair) -> str:
     """C10 and C11; returns the person's id at Sentry."""
     if pair.user_id is None:
         raise OAuthError("server_error", _SENTENCES["server_error"], "the token answer names no user")
@@ -109,7 +109,7 @@ def _check_pair(provider: Provider, approved: Approved, pair: upstream.TokenPair
     return pair.user_id
 
 
-def _put_grant(provider: Provider, approved: Approved, pair: upstream.TokenPair, user_id: str) -> SignedIn:
+def put_grant(provider: Provider, approved: Approved, pair: upstream.TokenPair, user_id: str) -> SignedIn:
     """The grant, sealed and without tokens yet. It goes away with the code unless that is exchanged."""
     _make_room(provider, user_id, approved.request.client.client_id)
     settings, now, id = provider.settings, clock.now(), secrets.token_urlsafe(16)

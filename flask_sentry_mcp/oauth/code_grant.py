@@ -116,7 +116,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is not
         return held if is_good else None
 
     def save_token(self, token: dict[str, Any]) -> None:
-        """Put the first tokens into the grant, by one swap (STORE-2)."""
+        """Put the first tokens into the grant."""
         view: CodeView = self.request.authorization_code
         held: Held = self.request.user
         try:
@@ -130,19 +130,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # Authlib is not
             scopes=view.code.scopes,
             resource=resource_of(self.provider, self.request, view.code.resource),
         )
-        announce(self.provider, held.grant, issue, generation=held.grant.generation)
-        grant = with_first_tokens(self.provider, held.grant, data_key, issue)
-        if not swap(self.provider, held, grant):
-            raise OAuthError("invalid_grant", "The sign-in has ended. Authorize again.", "the grant changed meanwhile")
-        signals.tell(
-            signals.grant_started,
-            self.provider.app,
-            grant_id=grant.id,
-            client_id=grant.client.log_id,
-            user_id=grant.user_id,
-            resource=grant.resource.url,
-            skills=grant.skills,
-        )
+        collect(self.provider, held, data_key, issue)
 
     def delete_authorization_code(self, authorization_code: CodeView) -> None:
         """Not deleted: the claimed code stays, so that a replay is recognised."""
@@ -204,6 +192,23 @@ class Pkce(CodeChallenge):  # type: ignore[misc]  # Authlib is not typed
     def get_authorization_code_challenge_method(self, authorization_code: CodeView) -> str:
         """Always S256; no other is ever stored."""
         return "S256"
+
+
+def collect(provider: Provider, held: Held, data_key: bytes, issue: Issue) -> None:
+    """Put its first tokens into the grant, by one swap (STORE-2). Raises: OAuthError when it was changed meanwhile."""
+    announce(provider, held.grant, issue, generation=held.grant.generation)
+    grant = with_first_tokens(provider, held.grant, data_key, issue)
+    if not swap(provider, held, grant):
+        raise OAuthError("invalid_grant", "The sign-in has ended. Authorize again.", "the grant changed meanwhile")
+    signals.tell(
+        signals.grant_started,
+        provider.app,
+        grant_id=grant.id,
+        client_id=grant.client.log_id,
+        user_id=grant.user_id,
+        resource=grant.resource.url,
+        skills=grant.skills,
+    )
 
 
 def find_code(provider: Provider, code: str, *, has_redirect_uri: bool) -> CodeView | None:

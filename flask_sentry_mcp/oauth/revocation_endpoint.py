@@ -62,8 +62,15 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]  # Authlib is not ty
         grant = presented.held.grant
         if presented.look_up.kind == ACCESS and not _is_all(grant, presented.hash):
             change(provider, grant.id, lambda present: _without(present, presented.hash))
-        elif end(provider, grant.id, "client_revoked") and _can_open(provider, presented):
-            give_back(provider, grant, partial(_data_key, provider, presented))
+        else:
+            end_by(provider, presented)
+
+
+def end_by(provider: Provider, presented: Presented) -> None:
+    """End the grant of a token that its client gave back, here and at Sentry (REV-3, REV-4)."""
+    grant = presented.held.grant
+    if end(provider, grant.id, "client_revoked") and _can_open(provider, presented):
+        give_back(provider, grant, partial(_data_key, provider, presented))
 
 
 def _is_all(grant: Grant, hash: str) -> bool:

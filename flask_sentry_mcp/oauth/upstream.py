@@ -22,6 +22,7 @@ from .provider import Provider
 
 TIMEOUT_S = 10.0
 MAX_BYTES = 64 * 1024
+_DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 _ERRORS = re.compile(r"[a-z_]{1,40}")
 _TOKEN = re.compile(r"[!-~]{8,4096}")
 _USER_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -40,6 +41,18 @@ class TokenPair:
     user_id: str | None
     name: str = field(repr=False, default="")
     email: str | None = field(repr=False, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A sign-in by device code (RFC 8628) that waits for its person, who opens *address* and types *user_code*."""
+
+    device_code: str = field(repr=False)
+    user_code: str
+    address: str
+    address_with_code: str
+    life_s: float
+    interval_s: float
 
 
 def authorize_url(provider: Provider, *, state: str, verifier: str, scopes: tuple[str, ...]) -> str:
@@ -70,6 +83,27 @@ def exchange(provider: Provider, code: str, verifier: str) -> TokenPair:
         "redirect_uri": provider.settings.callback_url,
         "code_verifier": verifier,
     }
+    return _pair(_post(provider, "token", form))
+
+
+def invite(provider: Provider, scopes: tuple[str, ...]) -> Invitation:
+    """Begin a sign-in by device code. Raises: as exchange. Source: RFC 8628 section 3.2."""
+    found = _object(_post(provider, "device/code", {"scope": " ".join(scopes)}))
+    texts = [found.get(name) for name in ("device_code", "user_code", "verification_uri")]
+    if not all(isinstance(one, str) and _TOKEN.fullmatch(one) for one in texts):
+        raise SentryFailed("device answer: not what RFC 8628 says")
+    code, user_code, address = (str(one) for one in texts)
+    complete = found.get("verification_uri_complete")
+    has_complete = isinstance(complete, str) and _TOKEN.fullmatch(complete)
+    life_s, interval_s = found.get("expires_in"), found.get("interval", 5)
+    if not isinstance(life_s, int) or not isinstance(interval_s, int):
+        raise SentryFailed("device answer: no times")
+    return Invitation(code, user_code, address, str(complete) if has_complete else address, life_s, max(1, interval_s))
+
+
+def redeem(provider: Provider, invitation: Invitation) -> TokenPair:
+    """The token pair, once the person has approved. Raises: as exchange; until then SentrySignInRefused."""
+    form = {"grant_type": _DEVICE_GRANT, "device_code": invitation.device_code}
     return _pair(_post(provider, "token", form))
 
 
@@ -116,11 +150,8 @@ def _error_code(answer: Answer) -> str:
 
 def _pair(answer: Answer) -> TokenPair:
     """The answer, if it is one (C10). Raises: SentryFailed; what is malformed counts as a failure of Sentry's."""
-    try:
-        found = loads(answer.body)
-    except BadJSON as error:
-        raise SentryFailed(f"token answer: {error}") from None
-    if not isinstance(found, dict) or str(found.get("token_type")).lower() != "bearer":
+    found = _object(answer)
+    if str(found.get("token_type")).lower() != "bearer":
         raise SentryFailed("token answer: not a bearer token")
     user = found.get("user")
     user = user if isinstance(user, dict) else {}
@@ -134,6 +165,16 @@ def _pair(answer: Answer) -> TokenPair:
         name=str(user.get("name") or ""),
         email=user["email"] if isinstance(user.get("email"), str) else None,
     )
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    try:
+        found = loads(answer.body)
+    except BadJSON as error:
+        raise SentryFailed(f"answer of the sign-in: {error}") from None
+    if not isinstance(found, dict):
+        raise SentryFailed("answer of the sign-in: no object")
+    return found
 
 
 def _token(value: Any) -> str:
