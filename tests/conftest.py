@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
+from hypothesis import HealthCheck, settings
 
 from flask_sentry_mcp import SentryMCP
 from flask_sentry_mcp.sandbox import Sandbox
@@ -26,6 +27,17 @@ def _promises_are_kept(_promises: Promises) -> Iterator[None]:
     """The answers that a test was given were shaped as Sentry's are."""
     yield
     assert _promises.broken() == []
+
+settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("suite")
+"""Generated tests judge what is answered, not how fast a busy machine answers it. Their examples are the same wherever
+and whenever they run, so a change that breaks one is the change under test; ``--hypothesis-profile=default`` looks
+for new ones."""
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 INFO = {"io.modelcontextprotocol/serverInfo": {"name": "flask-sentry-mcp", "version": "1.2.3"}}
@@ -326,7 +326,7 @@ _headers = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200)
 @given(body=st.binary(max_size=60) | _envelopes.map(lambda value: json.dumps(value).encode()), headers=_headers)
 def test_whatever_comes_in_the_answer_is_proper(server: Any, body: bytes, headers: dict[str, str]) -> None:
     """Any bytes, any headers: an answer or a JSON-RPC error, never a 500, never an id that was not asked with."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import fields, validate
 
@@ -218,7 +218,6 @@ def test_a_state_is_good_for_this_grant_this_request_and_a_while(server: Any, co
     assert refused(_call(server, **right))
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     state=st.text(max_size=60) | st.integers() | st.none() | st.lists(st.text(), max_size=2),
     responses=st.dictionaries(st.text(max_size=8), st.none() | st.integers() | st.text(max_size=8), max_size=3)

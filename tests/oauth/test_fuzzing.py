@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.test import Client, TestResponse
 
@@ -19,7 +19,6 @@ from tests.oauth.person import CHALLENGE, ISSUER, WEB, Person, make_provider
 
 LOOPBACK = "http://127.0.0.1:5000/cb"
 Pairs = list[tuple[str, str]]
-FUZZ = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 
 NASTY = st.sampled_from(
     [
@@ -126,7 +125,6 @@ def encoded(pairs: Pairs) -> bytes:
     return "&".join(f"{quote(name)}={quote(value)}" for name, value in pairs).encode()
 
 
-@FUZZ
 @given(pairs=PAIRS, headers=HEADERS, honest=st.booleans(), native=st.booleans(), data=st.data())
 def test_authorize(
     target: Target,
@@ -154,7 +152,6 @@ def test_authorize(
     assert target.rows() == before
 
 
-@FUZZ
 @given(
     pairs=PAIRS,
     raw=st.binary(max_size=60),
@@ -170,7 +167,6 @@ def test_other_gets(target: Target, pairs: Pairs, raw: bytes, headers: dict[str,
     assert target.rows() == before
 
 
-@FUZZ
 @given(
     pairs=PAIRS,
     raw=st.one_of(st.just(b""), st.binary(max_size=60)),
@@ -210,7 +206,6 @@ MEMBERS = st.sampled_from(
 )
 
 
-@FUZZ
 @given(members=st.dictionaries(MEMBERS, JSON, max_size=6), honest=st.booleans(), cut=st.integers(0, 200))
 def test_registration(target: Target, members: dict[str, Any], honest: bool, cut: int) -> None:
     """Whatever is registered is what is then shown: its page can be opened."""
@@ -235,7 +230,6 @@ def test_registration(target: Target, members: dict[str, Any], honest: bool, cut
         assert page.status_code == 200
 
 
-@FUZZ
 @given(
     path=st.text(max_size=30),
     raw=st.binary(max_size=30),

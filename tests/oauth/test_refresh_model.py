@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_sentry_mcp import clock
@@ -71,7 +71,7 @@ def refreshed(flow: Flow, token: str) -> dict[str, str] | None:
         return None
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(actions=st.lists(ACTIONS, min_size=3, max_size=12))
 def test_every_history_is_answered_as_the_rule_says(unlimited: Flow, actions: list[Refresh]) -> None:
     """REF-4: the current token rotates, a lost answer is given again, a race finds the tip, and the rest is reuse."""

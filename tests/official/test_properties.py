@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conformance.fixture import create_app
@@ -33,7 +33,7 @@ LISTS = {
 ids = st.integers(-(2**53) + 1, 2**53 - 1) | st.text(st.characters(codec="utf-8"), max_size=40)
 header_text = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=60)
 positions, steps = st.integers(0, 2**16), st.integers(1, 51)  # what is drawn must not depend on what the server made up
-quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(max_examples=80)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_the_answer_has_the_id_of_its_request(client: FlaskClient, id: Any, meth
     assert (type(said["id"]), said["id"]) == (type(id), id)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15)
 @given(many=st.lists(ids, min_size=2, max_size=24, unique_by=repr))
 def test_nobody_is_answered_with_the_id_of_another(app: Flask, many: list[Any]) -> None:
     """Many callers at once in one process, each with an id and an argument of its own, some calls with errors."""

@@ -141,4 +141,4 @@ def test_every_store_answers_as_the_model_does(every_url: list[str]) -> None:
         class OnAll(History):
             stores = opened
 
-        run_state_machine_as_test(OnAll, settings=settings(max_examples=40, stateful_step_count=40, deadline=None))
+        run_state_machine_as_test(OnAll, settings=settings(max_examples=40, stateful_step_count=40))
