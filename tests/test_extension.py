@@ -15,6 +15,7 @@ from flask_sentry_mcp.errors import ConfigurationError, ForbiddenRegion
 from flask_sentry_mcp.extension import state_of
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import PUBLIC_URL, settings_for, sign_in, start_sandbox
+from tests.waiting import until
 
 
 def host_application(config: dict[str, Any]) -> Flask:
@@ -291,10 +292,8 @@ def test_a_task_has_its_own_time_with_sentry(sandbox: Sandbox) -> None:
     mcp = sign_in(app, sandbox)
     mcp.capabilities = {"extensions": {"io.modelcontextprotocol/tasks": {}}}
     task = mcp.request("tools/call", {"name": "slow", "arguments": {}})
-    until = time.monotonic() + 10
-    while (told := mcp.request("tasks/get", {"taskId": task["taskId"]}))["status"] == "working":
-        assert time.monotonic() < until
-        time.sleep(0.05)
+    until(lambda: mcp.request("tasks/get", {"taskId": task["taskId"]})["status"] != "working")
+    told = mcp.request("tasks/get", {"taskId": task["taskId"]})
 
     assert told["status"] == "completed", told
     assert told["result"]["content"][0]["text"] == "Mira Okafor"

@@ -18,10 +18,11 @@ from flask import Flask
 
 from flask_sentry_mcp import SentryMCP
 from flask_sentry_mcp.testing import sign_in, start_sandbox
+from tests.tour.server import free_port
 
 from . import apps
 from .load import Measured, WrongAnswer, http_request, once, run
-from .serving import Serving, free_port, serving
+from .serving import Serving, serving
 
 MAY_GROW = 1.05
 ROUNDS, ROUND_S, WARM_UP_S = 7, 3.0, 1.5

@@ -12,8 +12,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tests.tour.server import free_port
+
 from .load import Measured, WrongAnswer, http_request, once, run
-from .serving import free_port, serving, wait_for
+from .serving import serving, wait_for
 
 ROUNDS, ROUND_S, WARM_UP_S = 7, 2.0, 1.0
 ERAS = ("2026-07-28", "2025-11-25")

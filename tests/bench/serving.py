@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.tour.server import free_port
+
 THREADS = 32
 STARTS_WITHIN_S = 30
 
@@ -46,12 +48,6 @@ def serving(
     finally:
         process.terminate()
         process.wait(timeout=15)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -28,11 +28,12 @@ from werkzeug.test import EnvironBuilder
 from flask_sentry_mcp import SentryMCP, state_of
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.testing import obtain_code, settings_for, sign_in, start_sandbox
+from tests.tour.server import free_port
 
 from . import apps
 from .load import WrongAnswer, http_request
 from .protocol import Subject, table
-from .serving import free_port, serving
+from .serving import serving
 
 GRANTS = 100_000
 CODES, PARALLEL, REFRESHES_EACH = 400, 50, 10

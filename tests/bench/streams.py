@@ -18,9 +18,11 @@ from pathlib import Path
 
 from flask import Flask
 
+from tests.tour.server import free_port
+
 from .load import http_request
 from .open_apps import echoing
-from .serving import Serving, free_port, serving, wait_for
+from .serving import Serving, serving, wait_for
 
 MODERN = "2026-07-28"
 STREAMS, IDLE_S = 500, 20.0

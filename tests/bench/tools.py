@@ -19,9 +19,10 @@ from flask_sentry_mcp.testing import sign_in, start_sandbox
 from flask_sentry_mcp.tools.cost import tokens
 from tests.tools.callers import SKILLS
 from tests.tools.test_injection import CALLS
+from tests.tour.server import free_port
 
 from .load import http_request, once, run
-from .serving import free_port, serving
+from .serving import serving
 from .sign_in import environment_for
 
 DETAIL_DELAY_S, DETAILS = 0.05, 60

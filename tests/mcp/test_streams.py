@@ -63,7 +63,7 @@ def toolbox(gate: Gate) -> Toolbox:
         """Say something, wait at the gate, look round, and say more than is heard."""
         ctx.progress(1)
         gate.reached.set()
-        gate.open.wait(5)
+        gate.open.wait(30)
         time.sleep(0.6)
         gate.seen.append(ctx.is_cancelled)
         ctx.progress(2)
@@ -79,13 +79,13 @@ def toolbox(gate: Gate) -> Toolbox:
     def detach(ctx: Context) -> str:
         """Hang up, and finish later."""
         ctx.exchange.detach(100)
-        gate.open.wait(5)
+        gate.open.wait(30)
         return "later"
 
     @toolbox.tool(reads_only=True, timeout_s=0.2)
     def hang(ctx: Context) -> str:
         """Never end."""
-        gate.open.wait(10)
+        gate.open.wait(30)
         gate.seen.append(ctx.is_cancelled)
         return "too late"
 

@@ -13,6 +13,7 @@ from flask_sentry_mcp.errors import ProtocolError, ToolFailed
 from flask_sentry_mcp.mcp.questions import Elicit
 from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.store.memory import MemoryStore
+from tests.waiting import until
 
 EXTENSION = "io.modelcontextprotocol/tasks"
 CAPABILITIES = "io.modelcontextprotocol/clientCapabilities"
@@ -91,12 +92,11 @@ def _get(server: Any, id: str) -> dict[str, Any]:
 
 
 def _until(server: Any, id: str, *statuses: str) -> dict[str, Any]:
-    for _ in range(250):
+    def look() -> dict[str, Any] | None:
         task = _get(server, id)
-        if task["status"] in statuses:
-            return task
-        time.sleep(0.02)
-    raise AssertionError(task)
+        return task if task["status"] in statuses else None
+
+    return until(look)
 
 
 def _update(server: Any, id: str, **answers: Any) -> dict[str, Any]:
@@ -214,11 +214,7 @@ def test_questions_wait_in_the_task_and_are_answered_in_any_order_at_any_worker(
     assert _update(other, id, second=ADA, unknown=5) == {"resultType": "complete"}
     assert list(_get(server, id)["inputRequests"]) == ["first"]
     _update(other, id, first={"action": "accept", "content": {"name": "Bea"}})
-    for _ in range(250):
-        task = _get(server, id)
-        if "first-2" in task.get("inputRequests", {}):
-            break
-        time.sleep(0.02)
+    until(lambda: "first-2" in _get(server, id).get("inputRequests", {}))
     _update(server, id, **{"first-2": {"action": "accept", "content": {"name": "Cy"}}})
 
     assert _until(server, id, "completed")["result"]["content"][0]["text"] == "Bea Ada Cy"
@@ -289,12 +285,8 @@ def test_a_worker_runs_so_many_tasks_and_no_more(serve: Any, toolbox: Any, store
     assert refused.status_code == 429
     go.set()
     _until(server, id, "completed")
-    for _ in range(100):  # the thread leaves its place just after it has told the end
-        begun = server.modern("tools/call", {"name": "work"}, meta=KNOWS_TASKS)
-        if begun.status_code == 200:
-            break
-        time.sleep(0.02)
-    assert begun.status_code == 200
+    # the thread leaves its place just after it has told the end
+    until(lambda: server.modern("tools/call", {"name": "work"}, meta=KNOWS_TASKS).status_code == 200)
 
 
 def test_a_subscription_hears_nothing_of_another_grant_s_task(

@@ -70,7 +70,7 @@ class DocumentHost:
             self.resolved.append(host)
             return list(addresses) or ["127.0.0.1"]
 
-        given = {"is_allowed": lambda _: True, "ca_certs": self.ca_certs, "deadline_s": 2.0, **options}
+        given = {"is_allowed": lambda _: True, "ca_certs": self.ca_certs, "deadline_s": 20.0, **options}
         return Fetcher(resolve=resolve, port=self.port, **given)
 
 

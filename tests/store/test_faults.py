@@ -5,7 +5,7 @@ Nothing that was acknowledged is lost, and nothing is repeated behind the caller
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +22,7 @@ from flask_sentry_mcp.store.opening import open_store
 from flask_sentry_mcp.testing import settings_for, sign_in
 from tests.store.proxy import Fault, Proxy
 from tests.store.servers import PostgreSQL, Redis, Server
+from tests.waiting import until
 
 LONG = 3_600.0
 OPERATIONS: dict[str, Callable[[Store], object]] = {
@@ -53,7 +54,7 @@ class TestStopped:
             with pytest.raises(StoreUnavailable) as caught:
                 operation(store)
             assert (caught.value.http_status, caught.value.retry_after_s) == (503, 5)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 15
 
         running.start()
         assert store.get("grant", "g1") is not None
@@ -116,16 +117,15 @@ class TestKilled:
         with ThreadPoolExecutor(4) as pool:
             writers = [pool.submit(write, thread) for thread in range(4)]
             for _ in range(2):
-                time.sleep(0.3)
+                _until_more_are_in(acknowledged)
                 running.kill()
                 running.start()
-            time.sleep(0.2)
+            _until_more_are_in(acknowledged)
             stop.set()
             for writer in writers:
                 writer.result()
 
         kept = {record.id: record.version for record in store.find("grant")}
-        assert len(acknowledged) > 100
         assert {id: version for id, version in acknowledged.items() if kept.get(id, 0) < version} == {}
 
 
@@ -146,7 +146,7 @@ class TestFrozen:
         running.thaw()
 
         assert [type(fault) for fault in faults] == [StoreUnavailable] * len(OPERATIONS)
-        assert 0.9 < took_s < 3  # on a connection, and then perhaps on a new one
+        assert 0.9 < took_s < 15  # on a connection, and then perhaps on a new one
         assert store.count("grant") > 0
         store.close()
 
@@ -290,8 +290,14 @@ def _fault_of(operation: Callable[[Store], object], store: Store) -> BaseExcepti
     return None
 
 
+def _until_more_are_in(acknowledged: Sized) -> None:
+    """A hundred more writes are acknowledged."""
+    wanted = len(acknowledged) + 100
+    until(lambda: len(acknowledged) >= wanted)
+
+
 def _wait_patiently(store: Store) -> list[bytes]:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
             messages = store.wait("room", 0, timeout_s=5)

@@ -50,7 +50,7 @@ def test_but_not_for_ever_and_readers_go_on(impatient: None, store: Store, other
     with pytest.raises(StoreUnavailable) as caught:
         store.put("grant", "g2", b"x", ttl_s=LONG)
 
-    assert 0.9 < time.monotonic() - started < 2
+    assert 0.9 < time.monotonic() - started < 15
     assert (caught.value.http_status, caught.value.retry_after_s) == (503, 5)
     assert store.get("grant", "g1") is not None
 

@@ -27,7 +27,7 @@ def test_no_double_take_no_lost_swap_nothing_alive_that_was_deleted(backend: str
     """Also: no stamp that hides a change, and not one operation refused ("database is locked")."""
     words = [sys.executable, "-m", "tests.store.stress", "--backend", backend]
     words += ["--operations", str(SHARES[backend]), "--kills", str(KILLS)]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=150, check=False)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert " 0 refused: every promise kept" in done.stdout

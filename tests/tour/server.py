@@ -1,7 +1,9 @@
 """The example application as its own process, with its sandbox, on free ports and in a folder of its own."""
 
 import contextlib
+import itertools
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,6 +17,8 @@ STARTS_WITHIN_S = 60
 ROOMY = {"SENTRY_MCP_ADDRESS_LIMIT": "3000/minute"}
 """Settings for a tour whose guests all come from one address."""
 ROOT = Path(__file__).parent.parent.parent
+_FIRST_PORT, _PORTS = 10_000, 22_000
+_looked = itertools.count(secrets.randbelow(_PORTS))
 
 
 def clean_environment() -> dict[str, str]:
@@ -23,10 +27,14 @@ def clean_environment() -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that nobody is given before it is used.
+
+    It lies below those that the system hands out, and each process begins to look in another place.
+    """
+    while True:
+        port = _FIRST_PORT + next(_looked) % _PORTS
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextlib.contextmanager
