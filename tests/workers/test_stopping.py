@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench.serving import free_port
+from tests.tour.server import free_port
 from tests.workers.fleet import ROOT
 
 MODERN = "2026-07-28"
