@@ -265,7 +265,7 @@ class Tasks:
             log.exception("The end of a task could not be written")
 
     def change(self, id: str, how: Callable[[Record], None]) -> None:
-        """Change the record of a task that has not ended, and wake those who wait for that."""
+        """Change the record of a task that has not ended, and wake those who wait for that. Raises StoreUnavailable."""
         for _ in range(_TRIES):
             kept = self._memory.get(KIND, id)
             record: Record = json.loads(kept.value) if kept is not None else {"status": "completed"}
@@ -276,6 +276,8 @@ class Tasks:
             left_s = max(1.0, record["created"] + TTL_S - now())
             if self._memory.swap(KIND, id, kept.version, encode(record), ttl_s=left_s, owner=record["grant"]):
                 break
+        else:
+            raise StoreUnavailable("a task changed too often")
         self._memory.publish(f"mcp-task:{id}", b"{}", ttl_s=60)
         self._memory.publish(CHANGES, encode({"task": id}))
 

@@ -7,7 +7,7 @@ import pytest
 from marshmallow import fields
 
 from flask_sentry_mcp.context import Context
-from flask_sentry_mcp.errors import BadTransport
+from flask_sentry_mcp.errors import BadTransport, StoreUnavailable
 from flask_sentry_mcp.mcp import exchange
 from flask_sentry_mcp.mcp.sessions import MOST_SESSIONS, MOST_SUBSCRIPTIONS, Session, Sessions
 from flask_sentry_mcp.mcp.tool import Toolbox
@@ -91,6 +91,19 @@ def test_a_session_that_has_ended_does_not_come_back(sessions: Sessions) -> None
     ):
         with pytest.raises(BadTransport):
             change()
+
+
+def test_a_change_that_cannot_be_made_is_not_told_as_made(
+    sessions: Sessions, store: MemoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When others are first each time, the client has to try again."""
+    session = sessions.begin("g1", VERSION, {})
+    monkeypatch.setattr(store, "swap", lambda *_, **__: False)
+
+    with pytest.raises(StoreUnavailable):
+        sessions.subscribe(session, "test://a")
+    with pytest.raises(StoreUnavailable):
+        sessions.begin("g1", VERSION, {})
 
 
 def test_a_session_has_so_many_subscriptions(sessions: Sessions) -> None:

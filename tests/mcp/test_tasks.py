@@ -289,6 +289,18 @@ def test_a_worker_runs_so_many_tasks_and_no_more(serve: Any, toolbox: Any, store
     until(lambda: server.modern("tools/call", {"name": "work"}, meta=KNOWS_TASKS).status_code == 200)
 
 
+def test_a_change_that_cannot_be_made_is_not_told_as_made(
+    server: Any, store: MemoryStore, monkeypatch: pytest.MonkeyPatch, go: threading.Event
+) -> None:
+    """When others are first each time, the client has to try again."""
+    id = _begin(server, "work")["taskId"]
+    with monkeypatch.context() as busy:
+        busy.setattr(store, "swap", lambda *_, **__: False)
+        assert server.modern("tasks/cancel", {"taskId": id}, meta=KNOWS_TASKS).status_code == 503
+    assert _get(server, id)["status"] == "working"
+    go.set()
+
+
 def test_a_subscription_hears_nothing_of_another_grant_s_task(
     server: Any, context: Any, toolbox: Toolbox, go: threading.Event
 ) -> None:
