@@ -60,6 +60,15 @@ def test_reads_the_same_from_environment_strings() -> None:
     assert settings.region_domains == ("us.sentry.io", "de.sentry.io")
 
 
+def test_a_cookie_secret_has_32_characters() -> None:
+    """B16: one fewer stops the start."""
+    secret = secrets.token_hex(16)
+
+    assert config.load(GOOD | {"COOKIE_SECRET": secret}).cookie_secret == secret
+    with pytest.raises(ConfigurationError, match="COOKIE_SECRET must have at least 32"):
+        config.load(GOOD | {"COOKIE_SECRET": secret[:31]})
+
+
 def test_tells_every_mistake_at_once_by_name() -> None:
     """B16: missing and short values stop the start, together, by name."""
     with pytest.raises(ConfigurationError) as refused:

@@ -1,6 +1,8 @@
 """Resources: what a token is good for, and what it never reaches (RES-1..4, META-3, SLUG-1)."""
 
 import json
+from collections import Counter
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from flask_sentry_mcp.errors import OAuthError
 from flask_sentry_mcp.oauth.resources import Resource, from_segments, is_query, parse_resource
+from tests.mutations import nearly
 
 ROOT = "https://mcp.acme.example/mcp"
 
@@ -106,13 +109,37 @@ def test_survives_the_store() -> None:
     assert Resource.from_dict(json.loads(json.dumps(resource.to_dict()))) == resource
 
 
-@given(st.text(max_size=40))
-def test_any_text_is_a_resource_of_ours_or_refused(text: str) -> None:
-    try:
-        resource = parse_resource(ROOT, ROOT + text)
-    except OAuthError:
-        return
-    assert Resource(ROOT).covers(resource)
+RESOURCES = nearly(
+    st.builds(
+        "{}{}{}".format,
+        st.sampled_from([ROOT, ROOT.replace("https", "HTTPS"), ROOT.replace(".example", ".example:443")]),
+        st.sampled_from(["", "/", "/acme", "/acme/web", "/acme/web/"]),
+        st.sampled_from(["", "?", "?skills=triage"]),
+    ),
+    st.text("/.%2eE?#@\\ab:&=- \t\n\u00e9", max_size=3),
+)
+
+
+def test_any_text_is_a_resource_of_ours_or_refused() -> None:
+    """RES-1: what is accepted is at our address, as another parser than ours reads it, too."""
+    outcomes: Counter[bool] = Counter()
+
+    @given(RESOURCES)
+    def judge(text: str) -> None:
+        try:
+            resource = parse_resource(ROOT, text)
+        except OAuthError:
+            outcomes[False] += 1
+            return
+        outcomes[True] += 1
+        written = urlsplit(text)
+        assert Resource(ROOT).covers(resource)
+        assert (written.scheme, written.hostname, written.port or 443) == ("https", "mcp.acme.example", 443)
+        assert written.path.removesuffix("/") == urlsplit(resource.url).path
+
+    judge()
+
+    assert min(outcomes[True], outcomes[False]) >= 20
 
 
 def test_a_query_has_one_alphabet() -> None:

@@ -1,6 +1,7 @@
 """strict_json: what is read, what is refused, and that nothing else ever comes out (JSON-1)."""
 
 import json
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from flask_sentry_mcp.errors import BadJSON
 from flask_sentry_mcp.security.strict_json import loads
+from tests.mutations import nearly
 
 NOT_JSON = BadJSON.public
 REFUSED = {
@@ -64,21 +66,35 @@ def test_proper_json_is_read_as_it_is(body: bytes, value: object) -> None:
     assert loads(body) == value
 
 
-@given(st.binary(max_size=400))
-def test_any_bytes_are_a_value_or_a_refusal(body: bytes) -> None:
-    try:
-        value = loads(body)
-    except BadJSON:
-        return
-    assert json.loads(body) == value
-
-
-@given(
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-        max_leaves=30,
-    )
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30,
 )
+BODIES = nearly(VALUES.map(json.dumps), st.text('{}[]",:019eE+-.\\ud8 \t\n\u00e9\ud800', max_size=3)).map(
+    lambda text: text.encode("utf-8", "surrogatepass")
+)
+
+
+def test_any_bytes_are_a_value_or_a_refusal() -> None:
+    """JSON-1: what is read is what another reader finds."""
+    outcomes: Counter[bool] = Counter()
+
+    @given(BODIES | st.binary(max_size=400))
+    def judge(body: bytes) -> None:
+        try:
+            value = loads(body)
+        except BadJSON:
+            outcomes[False] += 1
+            return
+        outcomes[True] += 1
+        assert json.loads(body) == value
+
+    judge()
+
+    assert min(outcomes[True], outcomes[False]) >= 20
+
+
+@given(VALUES)
 def test_what_json_can_say_arrives_unchanged(value: object) -> None:
     assert loads(json.dumps(value).encode()) == value
