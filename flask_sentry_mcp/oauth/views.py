@@ -270,7 +270,7 @@ def _apology(settings: Settings, step: Step, event_id: str) -> Response:
 
 
 def _not_found(arrival: Arrival) -> OAuthError:
-    return OAuthError("not_found", "There is no such document here.", arrival.path, status=404)
+    return OAuthError("not_found", "There is no such document here.", arrival.path[:200], status=404)
 
 
 # -- from and to HTTP -----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ _SENSITIVE = (
     "|authorization|set-cookie|cookie|device_code"
 )
 _NAMES = f"{_SENSITIVE}|code|state|email"
-_KEY = rf"(?i)([\"'](?:{_NAMES}|(?:[a-z0-9]{{1,40}}_){{1,4}}(?:{_SENSITIVE}))\\*+[\"']\s*+:\s*+\\*+)"
+_KEY = rf"(?i)([\"'](?:{_NAMES}|(?:[a-z0-9]{{1,40}}_){{1,4}}(?:{_SENSITIVE}))\\*+[\"']\s*+:\s*+\\*+b?)"
 _PATTERNS: tuple[tuple[str, str], ...] = (
     (r"mcp[arz]_[A-Za-z0-9_-]{20,}", "[token]"),
     (r"sntry[a-z]{1,2}_[A-Za-z0-9_=+/.-]+", "[token]"),
@@ -28,6 +28,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"\1\2[hidden]",
     ),
     (r"(?i)\b((?:set-)?cookie|(?:proxy-)?authorization): *+(?![\w-]+ \[token\])[^\r\n]+", r"\1: [hidden]"),
+    (r"(?i)(?<![a-z0-9])((?:access|refresh|id)_token|client_secret|password): *+[^\s\"'&,;}<>\[]+", r"\1: [hidden]"),
     (rf'{_KEY}"(?:[^"\\]|\\.)*+"?', r'\1"[hidden]"'),
     (rf"{_KEY}'(?:[^'\\]|\\.)*+'?", r"\1'[hidden]'"),
     (r"(?<![\w.+-])[\w.+-]++@[\w-]++\.[\w.-]+", "[email]"),
@@ -35,7 +36,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
 """Each is linear in the text: it begins at few places, or gives nothing back of what it took (``++``, ``*+``)."""
 
 _SECRETS = tuple((re.compile(pattern), replacement) for pattern, replacement in _PATTERNS)
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_LINE_CHARS, _CUT_LINES = 8_192, 50
 
 
 def redact(text: str) -> str:
@@ -61,8 +63,13 @@ def client_log_id(client_id: str) -> str:
 
 
 def escape_control(text: str) -> str:
-    """*text* on one line of printable characters, against forged log lines (LOG-4)."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text).replace("\n", "\\n")
+    """*text* on one line of printable characters in the order of reading, against forged log lines (LOG-4)."""
+    return _CONTROL.sub(_escaped, text).replace("\n", "\\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 class RedactFilter(logging.Filter):
@@ -72,11 +79,9 @@ class RedactFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Put the finished, redacted message in the record's place."""
-        record.msg, record.args = escape_control(redact(_message(record))), None
+        record.msg, record.args = escape_control(redact(_cut(_message(record)))), None
         if record.exc_info and not record.exc_text:
-            record.exc_text = self._formatter.formatException(record.exc_info)
-        if record.exc_text:
-            record.exc_text = redact(record.exc_text)
+            record.exc_text = _indented(self._formatter.formatException(record.exc_info))
         return True
 
 
@@ -86,6 +91,24 @@ def _message(record: logging.LogRecord) -> str:
         return record.getMessage()
     except Exception:  # noqa: BLE001  arguments are anybody's objects
         return f"{record.msg} (the arguments do not fit)" if isinstance(record.msg, str) else "(cannot be shown)"
+
+
+def _cut(line: str) -> str:
+    """The beginning of *line* if it is very long, and how much is missing. A secret at the cut goes with the rest."""
+    if len(line) <= _LINE_CHARS:
+        return line
+    space = line.rfind(" ", _LINE_CHARS // 2, _LINE_CHARS)
+    end = space if space > 0 else _LINE_CHARS
+    return f"{line[:end]} ({len(line) - end:,} more characters)"
+
+
+def _indented(text: str) -> str:
+    """The text of an exception, redacted and cut, none of whose lines begins as those of the log do (LOG-4)."""
+    lines = text.split("\n")
+    if len(lines) > 2 * _CUT_LINES:
+        lines[_CUT_LINES:-_CUT_LINES] = [f"({len(lines) - 2 * _CUT_LINES:,} more lines)"]
+    shown = redact("\n".join(map(_cut, lines)))
+    return "\n".join(f"  {escape_control(line)}" for line in shown.split("\n"))
 
 
 def install() -> None:

@@ -87,7 +87,7 @@ def raise_for(answer: Answer, segments: Segments, *, sent: Any = None) -> None:
     if 200 <= answer.status < 300:
         return
     body = _peek(answer)
-    detail = f"{'/'.join(map(str, segments))}: {answer.body[:500]!r}"
+    detail = f"{'/'.join(map(str, segments))[:200]}: {answer.body[:500]!r}"
     if answer.status == 429:
         raise SentryRateLimited(rate_limit_wait(answer), detail)
     if 300 <= answer.status < 400 and _reason(body) != _MOVED:

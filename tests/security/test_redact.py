@@ -1,6 +1,7 @@
 """redact: no secret reaches a log (B13, LOG-1, LOG-3, LOG-4)."""
 
 import logging
+import sys
 import time
 
 import pytest
@@ -38,6 +39,9 @@ TOKEN = "mcpa_" + "A1b2-_xY" * 5 + "abc"
         (r"{'password': 'quo\'hunter2', 'x': 1}", "hunter2"),
         (r"{\"access_token\": \"hunter2\"}", "hunter2"),
         ('{"SENTRY_CLIENT_SECRET": "hunter2"}', "hunter2"),
+        ("Cookie: __Host-mcp_csrf=hunter2", "hunter2"),
+        ("access_token: hunter2", "hunter2"),
+        ("{'refresh_token': b'hunter2'}", "hunter2"),
         ('{"password": "cut off: hunter2', "hunter2"),
     ],
 )
@@ -109,6 +113,53 @@ def test_a_format_that_does_not_fit_fails_nobody(message: object, arguments: tup
 def test_a_forged_line_break_stays_on_one_line() -> None:
     """LOG-4: a client name with a line break cannot make a log line of its own."""
     assert redact.escape_control("name\n2026-01-01 all is well\x1b[0m") == "name\\n2026-01-01 all is well\\x1b[0m"
+
+
+@pytest.mark.parametrize("character", "\r\x7f\x85\x9b\u061c\u200e\u200f\u2028\u2029\u202a\u202e\u2066\u2069")
+def test_nothing_ends_a_line_or_turns_its_order(character: str) -> None:
+    """LOG-4: terminals obey the control characters of Latin-1 too, and editors the marks of direction."""
+    assert redact.escape_control(f"a{character}b").isascii()
+    assert redact.escape_control(f"a{character}b").isprintable()
+
+
+def test_no_line_of_an_exception_looks_like_one_of_the_log() -> None:
+    """LOG-4: an exception may quote what somebody sent."""
+    record = _failed(ValueError("broken\n2026-01-01 00:00:00 all is well\x1b[0m"))
+
+    redact.RedactFilter().filter(record)
+
+    lines = (record.exc_text or "").split("\n")
+    assert lines[-2:] == ["  ValueError: broken", "  2026-01-01 00:00:00 all is well\\x1b[0m"]
+    assert all(line.startswith("  ") for line in lines)
+
+
+def test_a_line_that_is_very_long_is_cut_between_words() -> None:
+    """What is cut off cannot be half of a secret, which no pattern would know."""
+    record = logging.LogRecord("urllib3", logging.INFO, "x.py", 1, "a " * 4_090 + "0f" * 32 + " b" * 90_000, None, None)
+
+    redact.RedactFilter().filter(record)
+
+    assert record.getMessage() == "a " * 4_090 + "(180,065 more characters)"
+
+
+def test_an_exception_that_is_very_long_keeps_its_beginning_and_its_end() -> None:
+    record = _failed(ValueError("x\n" * 5_000 + "y " * 50_000))
+
+    redact.RedactFilter().filter(record)
+
+    shown = record.exc_text or ""
+    assert shown.startswith("  Traceback (most recent call last):\n")
+    assert " more lines)\n" in shown
+    assert shown.endswith(" more characters)")
+    assert len(shown) < 10_000
+
+
+def _failed(error: Exception) -> logging.LogRecord:
+    """What a logger is told of *error*."""
+    try:
+        raise error
+    except type(error):
+        return logging.LogRecord("urllib3", logging.ERROR, "x.py", 1, "failed", None, sys.exc_info())
 
 
 def test_every_guarded_logger_redacts_messages_arguments_and_tracebacks(caplog: pytest.LogCaptureFixture) -> None:
