@@ -79,7 +79,7 @@ def test_a_wrapped_key_that_does_not_open_is_reported(flow: Flow) -> None:
     token = flow.sign_in()["access_token"]
     held = flow.held(token)
     (access,) = held.grant.access
-    broken = replace(access, wrapped_key="unknown-kid:AAAA")
+    broken = replace(access, wrapped_key="test:AAAA")
     assert swap(flow.provider, held, replace(held.grant, access=(broken,)))
 
     with pytest.raises(SealBroken):

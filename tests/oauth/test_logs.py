@@ -154,7 +154,7 @@ def test_the_filter_leaves_no_line_break(written: list[str]) -> None:
     """LOG-4: whatever a library writes; of an exception the lines stay."""
     logging.getLogger("flask_sentry_mcp").warning("client %s", "x\nWARNING all is lost\x1b[2J\r\u2028")
 
-    assert written == ["client x\\nWARNING all is lost\\x1b[2J\\x0d\\x2028"]
+    assert written == ["client x\\nWARNING all is lost\\x1b[2J\\x0d\\u2028"]
 
 
 def test_no_error_of_the_upstream_quotes_its_answer(flow: Flow) -> None:

@@ -78,7 +78,7 @@ def test_a_broken_seal_is_reported_and_the_grant_ends_all_the_same(flow: Flow) -
     """STO-4: what is only too late, as a token that was rotated away long ago, is nothing suspicious."""
     broken = flow.sign_in()["refresh_token"]
     held = flow.held(broken)
-    assert swap(flow.provider, held, replace(held.grant, refresh_key="unknown-kid:AAAA"))
+    assert swap(flow.provider, held, replace(held.grant, refresh_key="test:AAAA"))
     late = flow.sign_in()["refresh_token"]
     flow.context(json_of(flow.refresh(late))["access_token"])
 
