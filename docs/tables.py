@@ -7,7 +7,7 @@ from typing import Any
 
 from flask_sentry_mcp import SKILLS, catalogue, config
 from flask_sentry_mcp.skills import SCOPE_WORDS
-from tests.test_brief_security import named_rows
+from tests.test_brief_security import SHOWN_BY
 
 RULES = {
     "B1": "Client, our authorization server, Sentry's OAuth, Sentry's API: the server is an OAuth proxy.",
@@ -83,16 +83,13 @@ def tools() -> list[str]:
 
 
 def rules() -> list[str]:
-    """The rules, each with the tests that name it."""
-    named = named_rows()
-    rows = ((row, rule, _tests(named[row])) for row, rule in RULES.items())
+    """The rules, each with the files of the tests that show it."""
+    rows = ((row, rule, _files(SHOWN_BY[row])) for row, rule in RULES.items())
     return _list_table(("Rule", "What holds", "Shown by"), rows)
 
 
-def _tests(names: Iterable[str]) -> str:
-    files = sorted({name.partition("::")[0] for name in names})
-    shown = ", ".join(f"``{file}``" for file in files[:3])
-    return shown + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+def _files(tests: Iterable[str]) -> str:
+    return ", ".join(f"``{file}``" for file in sorted({test.partition("::")[0] for test in tests}))
 
 
 def _codes(words: Iterable[str]) -> str:

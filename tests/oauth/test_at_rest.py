@@ -34,7 +34,7 @@ def _hex(text: str) -> Iterator[str]:
 
 
 def test_a_dump_of_the_store_shows_no_secret(flow: Flow) -> None:
-    """B4: no token, code, secret, verifier, name or e-mail; neither plain nor as base64."""
+    """B2, B4: no token, code, secret, verifier, name or e-mail; neither plain nor as base64."""
     secrets = secrets_of(flow)
 
     stolen = dump(flow)

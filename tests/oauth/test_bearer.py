@@ -251,7 +251,7 @@ def test_the_context_cannot_be_changed(flow: Flow) -> None:
 
 
 def test_the_context_shows_no_token(flow: Flow) -> None:
-    """B13: not in its text, in whatever log it lands."""
+    """B7, B13: not in its text, in whatever log it lands."""
     token = flow.sign_in()["access_token"]
 
     context = flow.context(token)

@@ -28,7 +28,7 @@ def token_posts(flow: Flow) -> int:
 
 
 def test_code_state_and_issuer_go_to_the_client(flow: Flow) -> None:
-    """ISS-1: each once, by 303, kept by nobody on the way."""
+    """B5, ISS-1: each once, by 303, kept by nobody on the way."""
     answer = flow.come_back(flow.to_sentry())
 
     assert answer.location.startswith(f"{REDIRECT_URI}?code=mcpz_")

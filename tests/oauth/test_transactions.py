@@ -92,7 +92,7 @@ def test_state_of_another_browser_is_refused_and_not_consumed(flow: Flow) -> Non
 
 
 def test_state_works_once(flow: Flow) -> None:
-    """B10, STATE-4: the second time is told apart from an unknown state, and reported."""
+    """B2, B10, STATE-4: the second time is told apart from an unknown state, and reported."""
     back = flow.sandbox.approve(flow.to_sentry())
     with kept_cookies(flow):
         answer_of(flow.browser.get(back))
@@ -140,7 +140,7 @@ def test_state_expires_in_the_store_too(flow: Flow) -> None:
 
 @pytest.mark.parametrize("change", ["flip", "other purpose", "unsigned", "empty", "not ascii"])
 def test_forged_state_is_refused(flow: Flow, change: str) -> None:
-    """B10: tampered with, unsigned, or signed by us for something else (CFG-3)."""
+    """B2, B10: tampered with, unsigned, or signed by us for something else (CFG-3)."""
     state = query(flow.sandbox.approve(flow.to_sentry()))["state"]
     id = state.split(".")[0]
     forged = {
