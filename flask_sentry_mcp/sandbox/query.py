@@ -4,6 +4,7 @@
 """
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,9 +66,9 @@ Node = Term | Words | Group
 @lru_cache(maxsize=512)
 def parse(text: str) -> Group:
     """The tree of *text*; an empty query is an empty group, which holds for everything."""
-    tokens = list(_tokens(text))
-    tree, rest = _alternatives(tokens, text)
-    if rest:
+    tokens = deque(_tokens(text.rstrip()))
+    tree = _alternatives(tokens, text)
+    if tokens:
         raise _unreadable(text, text.rfind(")"))
     return tree
 
@@ -132,7 +133,7 @@ def dated(at: float, term: Term) -> bool:
 
 def _tokens(text: str) -> Iterator[Node | str]:
     position = 0
-    while position < len(text.rstrip()):
+    while position < len(text):
         found = _TOKEN.match(text, position)
         if found is None:
             raise _unreadable(text, position)
@@ -162,32 +163,28 @@ def _unquoted(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text[1:-1]) if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-def _alternatives(tokens: list[Node | str], text: str) -> tuple[Group, list[Node | str]]:
-    parts = []
-    while True:
-        part, tokens = _conjunction(tokens, text)
-        parts.append(part)
-        if not tokens or tokens[0] != "OR":
-            break
-        tokens = tokens[1:]
+def _alternatives(tokens: deque[Node | str], text: str) -> Group:
+    """Takes from *tokens* what belongs to it, as ``_conjunction`` does."""
+    parts = [_conjunction(tokens, text)]
+    while tokens and tokens[0] == "OR":
+        tokens.popleft()
+        parts.append(_conjunction(tokens, text))
     if len(parts) > 1 and not all(part.parts for part in parts):
         raise _unreadable(text, text.find("OR"))
-    return (parts[0] if len(parts) == 1 else Group(True, tuple(parts))), tokens
+    return parts[0] if len(parts) == 1 else Group(True, tuple(parts))
 
 
-def _conjunction(tokens: list[Node | str], text: str) -> tuple[Group, list[Node | str]]:
+def _conjunction(tokens: deque[Node | str], text: str) -> Group:
     parts: list[Node] = []
     while tokens and tokens[0] not in ("OR", ")"):
-        first, tokens = tokens[0], tokens[1:]
+        first = tokens.popleft()
         if first == "(":
-            inner, tokens = _alternatives(tokens, text)
-            if not tokens or tokens[0] != ")":
+            parts.append(_alternatives(tokens, text))
+            if not tokens or tokens.popleft() != ")":
                 raise _unreadable(text, text.find("("))
-            parts.append(inner)
-            tokens = tokens[1:]
         elif not isinstance(first, str):
             parts.append(first)
-    return Group(False, tuple(parts)), tokens
+    return Group(False, tuple(parts))
 
 
 def _unreadable(text: str, position: int) -> QuerySyntaxError:

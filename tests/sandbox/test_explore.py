@@ -6,6 +6,8 @@ import pytest
 import requests
 
 from flask_sentry_mcp.sandbox import Sandbox
+from flask_sentry_mcp.sandbox.api.replays import SORTS
+from flask_sentry_mcp.tools.datasets import REPLAY_ORDERS
 from tests.sandbox.asking import Asker
 
 EVENTS = "organizations/northwind/events/"
@@ -273,3 +275,8 @@ def test_one_replay_with_and_without_dashes(mira: Asker, sandbox: Sandbox) -> No
     assert (archived["is_archived"], archived["urls"], archived["tags"]) == (True, None, [])
     nothing = mira.get("organizations/northwind/replays/none/")
     assert (nothing.status_code, nothing.content) == (404, b"")
+
+
+def test_replays_have_the_orders_that_the_tools_know() -> None:
+    """Neither reads the other's table."""
+    assert set(REPLAY_ORDERS) == SORTS
