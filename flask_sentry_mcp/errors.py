@@ -3,7 +3,8 @@
 ``str(error)`` is for the log and may carry detail. Only ``error.public`` goes to a caller: it is written here, in our
 own words, and quotes neither the caller's input nor anything that Sentry said, because a model reads it.
 
-Raise where the fault is known; the doors (``mcp/methods``, ``oauth/views``) catch once.
+Raise where the fault is known; the doors catch once: ``mcp/calling`` and ``mcp/views``, ``mcp/stdio``,
+``mcp/listening`` for streams, ``oauth/views`` and ``oauth/callback``, and ``cli``.
 """
 
 import uuid

@@ -1,8 +1,7 @@
 """Prompts: messages that a person picks, with arguments filled in."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from .content import Record, Result, item
 from .offer import Offer
@@ -16,9 +15,6 @@ class Message:
 
     content: "str | Record"
     role: str = "user"
-
-
-PromptLike: TypeAlias = "str | Record | Message | Sequence[str | Record | Message]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,10 +6,10 @@
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import unquote
 
 from .content import Annotations, Bytes, compact, resource_contents
@@ -29,9 +29,6 @@ class Contents:
     contents: str | Bytes
     mime_type: str | None = None
     uri: str | None = None
-
-
-ContentsLike: TypeAlias = "str | bytes | Mapping[str, Any] | Contents | Sequence[str | bytes | Contents]"
 
 
 class UriTemplate:

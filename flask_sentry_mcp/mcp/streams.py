@@ -41,7 +41,7 @@ class Stream:
     def __next__(self) -> bytes:
         try:
             return next(self._frames)
-        except BaseException:
+        except BaseException:  # whatever it was, the stream has ended
             self.close()
             raise
 

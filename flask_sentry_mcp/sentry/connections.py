@@ -98,7 +98,7 @@ class SentryConnections:
         except (HTTPError, OSError) as error:
             response.raw.close()
             _unreachable(error)
-        except BaseException:
+        except BaseException:  # whatever it was, a connection that is half read serves nobody
             response.raw.close()
             raise
         response.raw.release_conn()

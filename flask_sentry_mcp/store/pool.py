@@ -45,7 +45,7 @@ class Pool(Generic[C]):
         connection = self._lend()
         try:
             result = work(connection)
-        except BaseException:
+        except BaseException:  # whatever it was, what the connection still holds is not the next one's
             self._give_back(None)
             self._close(connection)
             self.close()
@@ -73,7 +73,7 @@ class Pool(Generic[C]):
                 self._close(connection)
                 connection = None
             return self._connect() if connection is None else connection
-        except BaseException:
+        except BaseException:  # whatever it was, the place is free again
             self._give_back(None)
             raise
 

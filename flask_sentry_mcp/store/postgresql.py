@@ -152,7 +152,7 @@ class PostgreSQLStore(SQLStore):
             if not self._has_schema:
                 self._look_after_schema(connection)
                 self._has_schema = True
-        except BaseException:
+        except BaseException:  # whatever it was, nobody else would close it
             connection.close()
             raise
         return connection

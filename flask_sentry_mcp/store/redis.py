@@ -169,8 +169,8 @@ class RedisStore(Store):
         def run(connection: Connection) -> R:
             try:
                 return work(connection)
-            except BaseException:
-                connection.disconnect()  # an answer may still be under way
+            except BaseException:  # whatever it was, an answer may still be under way
+                connection.disconnect()
                 raise
 
         try:

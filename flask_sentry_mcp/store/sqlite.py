@@ -132,7 +132,7 @@ class SQLiteStore(SQLStore):
         try:
             connection.execute("PRAGMA busy_timeout = 0")
             _run(connection, "PRAGMA synchronous = FULL")
-        except BaseException:
+        except BaseException:  # whatever it was, nobody else would close it
             connection.close()
             raise
         return connection
@@ -143,7 +143,10 @@ class SQLiteStore(SQLStore):
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         """Write-ahead logging and the schema, whoever else is at it."""
-        execute: schema.Execute = lambda sql: _run(connection, sql, patience_s=PREPARING_S)  # noqa: E731
+
+        def execute(sql: str) -> list[Any]:
+            return _run(connection, sql, patience_s=PREPARING_S)
+
         execute("PRAGMA journal_mode = WAL")
         tables = execute("SELECT 1 FROM sqlite_master WHERE name = 'sentry_mcp_schema'")
         if tables and schema.is_current(schema.version(execute)):

@@ -114,7 +114,7 @@ def _fill(path: str) -> None:
 def _token_table(app: Flask, sandbox: Sandbox, port: int) -> str:
     """Codes are made here, in the same store; the server exchanges them, then rotates what it gave."""
     forms = _codes(app, sandbox)
-    exchanges = _at_once([lambda form=form: _ask(port, form) for form in forms], workers=16)  # type: ignore[misc]
+    exchanges = _at_once([lambda form=form: _ask(port, form) for form in forms], workers=16)  # type: ignore[misc]  # mypy infers no lambda with a default
     refreshes: list[float] = []
     tokens = [
         {"grant_type": "refresh_token", "client_id": form["client_id"], "refresh_token": answer["refresh_token"]}

@@ -54,7 +54,7 @@ SENTRYS_OWN = {
 """Members whose values Sentry makes or checks; below an event's entries and contexts only the structure is."""
 STRUCTURE = {"type", "dateCreated", "timestamp", "key"}
 ISSUE = "CHECKOUT-API-4F"
-O = "northwind"  # noqa: E741
+O = "northwind"  # noqa: E741  as short as it is often used below
 CALLS: Mapping[str, dict[str, Any]] = {
     "whoami": {},
     "find_organizations": {},
