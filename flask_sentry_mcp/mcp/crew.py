@@ -190,7 +190,10 @@ class _Watch:
             if job not in self._jobs:
                 return  # it has ended just now
             self._jobs[job] = None
-        threading.Thread(target=_give_up, args=(job, too_late), daemon=True, name=self._name).start()
+        try:
+            threading.Thread(target=_give_up, args=(job, too_late), daemon=True, name=self._name).start()
+        except RuntimeError:  # the machine has no more threads, and the end has to come all the same
+            _give_up(job, too_late)
 
 
 def _give_up(job: Job, too_late: Do) -> None:

@@ -13,7 +13,7 @@ from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, valida
 
 from ..security.slugs import is_slug
 
-LONGEST, MOST = 4096, 100
+LONGEST, MOST = 5000, 100  # of what has no limit of its own
 
 
 class Input(Schema):

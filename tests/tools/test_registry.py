@@ -13,6 +13,7 @@ from flask_sentry_mcp.mcp.visible import Views
 from flask_sentry_mcp.skills import SCOPE_WORDS, SKILLS, implied
 from flask_sentry_mcp.tools import catalogue
 from flask_sentry_mcp.tools.cost import at_most, of_tool, table
+from flask_sentry_mcp.tools.fields import LONGEST, MOST
 from flask_sentry_mcp.tools.gateway import ITSELF
 from flask_sentry_mcp.tools.ranking import SAID
 from tests.tools.callers import Caller
@@ -196,9 +197,9 @@ def _texts_of(tool: Tool) -> Iterator[tuple[str, Any]]:
     for name, part in tool.arguments.json_schema["properties"].items():
         kinds = part.get("type")
         if "string" in kinds:
-            yield name, "a" * 5000
+            yield name, "a" * (LONGEST + 1)
         elif "array" in kinds:
-            yield name, ["a"] * 101
+            yield name, ["a"] * (MOST + 1)
 
 
 @pytest.mark.parametrize("name", sorted(TOOLS))
