@@ -101,7 +101,7 @@ class Crew:
         try:
             self._watch.add(job, too_late)
             self._threads.run(watched)
-        except BaseException:
+        except BaseException:  # whatever it was, the place is free again
             self._watch.forget(job)
             leave()
             raise

@@ -78,7 +78,7 @@ def listen_in_session(server: Server, session: Session, presented: Presented | N
     leave = server.places.take(session.grant_id)
     try:
         mark = server.sessions.take_over(session)
-    except BaseException:
+    except BaseException:  # whatever it was, the place is free again
         leave()
         raise
 

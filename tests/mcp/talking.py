@@ -1,8 +1,6 @@
 """A client that reads streams while they are open, and the ways of 2025 to begin."""
 
 import json
-import time
-from collections.abc import Callable
 from typing import Any
 
 HANDSHAKE = {
@@ -51,12 +49,3 @@ def session(server: Any, handshake: Any = None) -> str:
     answer = server.legacy("initialize", handshake or HANDSHAKE, version=None)
     id: str = answer.headers["Mcp-Session-Id"]
     return id
-
-
-def until(reached: Callable[[], Any]) -> None:
-    """Wait for it, at most ten seconds."""
-    for _ in range(500):
-        if reached():
-            return
-        time.sleep(0.02)
-    raise AssertionError("it did not happen in time")

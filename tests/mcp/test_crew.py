@@ -17,7 +17,7 @@ from flask_sentry_mcp.mcp.places import CALLS, Places
 from flask_sentry_mcp.mcp.presence import Presence
 from flask_sentry_mcp.mcp.streams import Ending
 from flask_sentry_mcp.store.memory import MemoryStore
-from tests.mcp.talking import until
+from tests.waiting import until
 
 LEFT_BEHIND: contextvars.ContextVar[str] = contextvars.ContextVar("left_behind", default="")
 
@@ -49,7 +49,7 @@ def test_a_thread_is_used_again_and_finds_nothing_of_the_work_before(workers: Cr
 
     for number in (1, 2):
         _do(workers, work)
-        until(lambda number=number: len(seen) == number and not places.open)  # type: ignore[misc]
+        until(lambda number=number: len(seen) == number and not places.open)  # type: ignore[misc]  # mypy infers no lambda with a default
 
     assert seen[0] == seen[1] == (seen[0][0], "")
 

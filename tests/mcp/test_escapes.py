@@ -1,7 +1,6 @@
 """What is more than an Exception: it fails the call it came from, and never the worker."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from marshmallow import fields
 from flask_sentry_mcp.context import Context
 from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.store.memory import MemoryStore
+from tests.waiting import until
 
 TASKS_EXTENSION: dict[str, Any] = {"io.modelcontextprotocol/tasks": {}}
 KNOWS_TASKS = {"io.modelcontextprotocol/clientCapabilities": {"extensions": TASKS_EXTENSION}}
@@ -33,12 +33,12 @@ def _beside(server: Any) -> Any:
 
 def _task(server: Any) -> Any:
     id = server.modern("tools/call", {"name": "task"}, meta=KNOWS_TASKS).get_json()["result"]["taskId"]
-    for _ in range(250):
-        told: Any = server.modern("tasks/get", {"taskId": id}, meta=KNOWS_TASKS).get_json()["result"]
-        if told["status"] != "working":
-            return told["result"]
-        time.sleep(0.02)
-    raise AssertionError(told)
+
+    def look() -> Any:
+        told = server.modern("tasks/get", {"taskId": id}, meta=KNOWS_TASKS).get_json()["result"]
+        return told["result"] if told["status"] != "working" else None
+
+    return until(look)
 
 
 @pytest.fixture(params=ERRORS, ids=lambda error: type(error).__name__)

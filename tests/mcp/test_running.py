@@ -15,7 +15,8 @@ from flask_sentry_mcp.errors import StoreUnavailable
 from flask_sentry_mcp.mcp import listening, running, streams
 from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.store.memory import MemoryStore
-from tests.mcp.talking import HANDSHAKE, Reader, events, session, until
+from tests.mcp.talking import HANDSHAKE, Reader, events, session
+from tests.waiting import until
 
 TASKS: dict[str, Any] = {
     "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}

@@ -18,7 +18,8 @@ from flask_sentry_mcp.mcp import listening, streams
 from flask_sentry_mcp.mcp.places import Places
 from flask_sentry_mcp.mcp.tool import Toolbox
 from flask_sentry_mcp.store.memory import MemoryStore
-from tests.mcp.talking import HANDSHAKE, Reader, data_in, events, session, until
+from tests.mcp.talking import HANDSHAKE, Reader, data_in, events, session
+from tests.waiting import until
 
 MANY = 60  # of a stream that should have ended, so that a test fails where it would hang
 LEVEL = "io.modelcontextprotocol/logLevel"
