@@ -2,9 +2,9 @@
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from ..skills import SKILLS, Skill, implied
 from .schema import is_keyword_name
@@ -39,6 +39,37 @@ class Offer:
             "_meta": dict(self.meta) if self.meta else None,
         }
         return {name: value for name, value in entry.items() if value is not None}
+
+
+class Told(TypedDict, total=False):
+    """What an author may say of any offer; without *name* and *description*, they are those of the function."""
+
+    name: str | None
+    title: str | None
+    description: str | None
+    skills: Collection[str] | None
+    scopes: Collection[str]
+    hidden_by: Collection[str]
+    icons: Sequence[Mapping[str, Any]] | None
+    meta: Mapping[str, Any] | None
+
+
+def members(handler: Callable[..., Any], told: Told) -> dict[str, Any]:
+    """The members that every offer has. Raises TypeError for what cannot be one."""
+    if unknown := sorted(told.keys() - Told.__annotations__.keys()):
+        raise TypeError(f"{', '.join(unknown)}: there is no such argument")
+    skills = told.get("skills")
+    return {
+        "name": told.get("name") or str(getattr(handler, "__name__", "")),
+        "handler": handler,
+        "description": words_for(handler, told.get("description")),
+        "title": told.get("title"),
+        "skills": None if skills is None else names(skills, "skills"),
+        "scopes": names(told.get("scopes", ()), "scopes"),
+        "hidden_by": names(told.get("hidden_by", ()), "hidden_by"),
+        "icons": tuple(told.get("icons") or ()),
+        "meta": told.get("meta"),
+    }
 
 
 def words_for(handler: Callable[..., Any], given: str | None) -> str:

@@ -12,10 +12,10 @@ import threading
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, Unpack
 
 from .content import Annotations
-from .offer import Offer, check_offer, check_plain, names, words_for
+from .offer import Offer, Told, check_offer, check_plain, members
 from .output import Output, OutputLike
 from .prompt import Prompt
 from .resource import Resource, check_resource, template_in
@@ -105,24 +105,17 @@ class Toolbox:
         *,
         reads_only: bool,
         destructive: bool | None = None,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        skills: Collection[str] | None = None,
-        scopes: Collection[str] = (),
         idempotent: bool = False,
         open_world: bool = True,
         output: OutputLike | None = None,
-        icons: Sequence[Mapping[str, Any]] | None = None,
-        meta: Mapping[str, Any] | None = None,
         timeout_s: float | None = None,
         limit: str | None = None,
         listed: bool = True,
         runs_others: bool = False,
-        hidden_by: Collection[str] = (),
         needs: Collection[str] = (),
         task: str | None = None,
         task_from_start: bool = True,
+        **told: Unpack[Told],
     ) -> Callable[[Handler], Handler]:
         """A decorator that records a function as a tool and hands it back unchanged.
 
@@ -134,29 +127,23 @@ class Toolbox:
         (``"10/minute"``) is counted per grant, *timeout_s* ends the wait for a call or a task. *needs*
         (``{"traces"}``) hides it from connections that are fixed to a project without these. *task* is for long work:
         ``optional`` (a client that knows tasks gets one, any other waits) or ``required``; with *task_from_start* off
-        the tool first asks its questions and then calls ``ctx.continue_as_task()``.
+        the tool first asks its questions and then calls ``ctx.continue_as_task()``. *told* is what every offer may have
+        (see ``Told``): name, title, description, skills, scopes, icons ...
 
         Raises: TypeError or ValueError, at declaration, for what cannot work.
         """
 
         def declare(handler: Handler) -> Handler:
+            own = members(handler, told)
             self.add(
                 Tool(
-                    name=name or str(getattr(handler, "__name__", "")),
-                    handler=handler,
-                    description=words_for(handler, description),
-                    arguments=_arguments(name or str(getattr(handler, "__name__", "")), schema),
+                    **own,
+                    arguments=_arguments(own["name"], schema),
                     reads_only=reads_only,
                     destructive=_is_destructive(reads_only, destructive),
                     idempotent=idempotent or reads_only,
                     open_world=open_world,
-                    title=title,
                     output=None if output is None else Output(output),
-                    skills=None if skills is None else names(skills, "skills"),
-                    scopes=names(scopes, "scopes"),
-                    hidden_by=names(hidden_by, "hidden_by"),
-                    icons=tuple(icons or ()),
-                    meta=meta,
                     timeout_s=timeout_s,
                     limit=limit,
                     listed=listed,
@@ -174,19 +161,12 @@ class Toolbox:
         self,
         uri: str,
         *,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
         mime_type: str | None = None,
         size: int | None = None,
         annotations: Annotations | None = None,
         ttl_ms: int = 0,
         cache_scope: str = "private",
-        skills: Collection[str] | None = None,
-        scopes: Collection[str] = (),
-        hidden_by: Collection[str] = (),
-        icons: Sequence[Mapping[str, Any]] | None = None,
-        meta: Mapping[str, Any] | None = None,
+        **told: Unpack[Told],
     ) -> Callable[[Handler], Handler]:
         """A decorator that records a function as a resource, and hands it back unchanged.
 
@@ -197,17 +177,10 @@ class Toolbox:
         """
 
         def declare(handler: Handler) -> Handler:
+            own = members(handler, told)
             self.add(
                 Resource(
-                    name=name or str(getattr(handler, "__name__", "")),
-                    handler=handler,
-                    description=words_for(handler, description),
-                    title=title,
-                    skills=None if skills is None else names(skills, "skills"),
-                    scopes=names(scopes, "scopes"),
-                    hidden_by=names(hidden_by, "hidden_by"),
-                    icons=tuple(icons or ()),
-                    meta=meta,
+                    **own,
                     uri=uri,
                     template=template_in(uri),
                     mime_type=mime_type,
@@ -221,19 +194,7 @@ class Toolbox:
 
         return declare
 
-    def prompt(
-        self,
-        schema: SchemaLike | None = None,
-        *,
-        name: str | None = None,
-        title: str | None = None,
-        description: str | None = None,
-        skills: Collection[str] | None = None,
-        scopes: Collection[str] = (),
-        hidden_by: Collection[str] = (),
-        icons: Sequence[Mapping[str, Any]] | None = None,
-        meta: Mapping[str, Any] | None = None,
-    ) -> Callable[[Handler], Handler]:
+    def prompt(self, schema: SchemaLike | None = None, **told: Unpack[Told]) -> Callable[[Handler], Handler]:
         """A decorator that records a function as a prompt, and hands it back unchanged.
 
         The function is called as ``function(ctx, **arguments)`` and returns text, a record of content, a Message, or a
@@ -241,20 +202,8 @@ class Toolbox:
         """
 
         def declare(handler: Handler) -> Handler:
-            self.add(
-                Prompt(
-                    name=name or str(getattr(handler, "__name__", "")),
-                    handler=handler,
-                    description=words_for(handler, description),
-                    title=title,
-                    skills=None if skills is None else names(skills, "skills"),
-                    scopes=names(scopes, "scopes"),
-                    hidden_by=names(hidden_by, "hidden_by"),
-                    icons=tuple(icons or ()),
-                    meta=meta,
-                    arguments=_arguments(name or str(getattr(handler, "__name__", "")), schema),
-                )
-            )
+            own = members(handler, told)
+            self.add(Prompt(**own, arguments=_arguments(own["name"], schema)))
             return handler
 
         return declare

@@ -225,6 +225,15 @@ def test_header_marks_for_which_clients_would_drop_the_tool(parts: Any, says: st
         Toolbox().tool(parts, reads_only=True)(anything)
 
 
+@pytest.mark.parametrize("kind", ["tool", "resource", "prompt"])
+def test_a_misspelt_argument_is_refused(kind: str) -> None:
+    declare: Any = getattr(Toolbox(), kind)
+    needed: dict[str, dict[str, Any]] = {"tool": {"reads_only": True}, "resource": {"uri": "a://b"}}
+
+    with pytest.raises(TypeError, match="titel"):
+        declare(**needed.get(kind, {}), titel="Mine")(greet)
+
+
 def test_a_name_can_be_taken_once() -> None:
     toolbox = Toolbox()
     toolbox.tool(Greeting, reads_only=True)(greet)
