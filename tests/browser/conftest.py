@@ -1,6 +1,6 @@
 """A real browser: Chromium as the distribution ships it, driven by Playwright.
 
-Where either is missing the tests are skipped, unless ``SENTRY_MCP_BROWSER=required``: then that is a failure.
+Where either is missing the tests are skipped, unless ``TESTS_BROWSER=required``: then that is a failure.
 """
 
 import os
@@ -33,7 +33,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def chromium(site: Site) -> Iterator[Any]:
-    if os.environ.get("SENTRY_MCP_BROWSER") != "required":
+    if os.environ.get("TESTS_BROWSER") != "required":
         if CHROMIUM is None:
             pytest.skip("no Chromium on this machine")
         pytest.importorskip("playwright.sync_api")
