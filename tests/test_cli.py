@@ -203,6 +203,7 @@ def test_grants_lists_and_ends_at_once(app: Flask, sandbox: Sandbox) -> None:
     by_user = run(app, "grants", "end", "--user", next(line for line in listed if line != mine).split()[2])
 
     assert len(listed) == 2
+    assert re.fullmatch("[0-9a-f]{32}", mine.split()[0]), "an id that begins with a dash would be an option"
     assert "/mcp/tidepool  inspect  since " in "".join(listed)
     assert (ended, by_user) == ("1 grant ended.\n", "1 grant ended.\n")
     assert [mcp.post("tools/list", {}).status_code for mcp in (first, second)] == [401, 401]

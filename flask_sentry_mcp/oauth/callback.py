@@ -112,7 +112,8 @@ def check_pair(provider: Provider, approved: Approved, pair: upstream.TokenPair)
 def put_grant(provider: Provider, approved: Approved, pair: upstream.TokenPair, user_id: str) -> SignedIn:
     """The grant, sealed and without tokens yet. It goes away with the code unless that is exchanged."""
     _make_room(provider, user_id, approved.request.client.client_id)
-    settings, now, id = provider.settings, clock.now(), secrets.token_urlsafe(16)
+    settings, now = provider.settings, clock.now()
+    id = secrets.token_hex(16)  # never with a dash at its beginning, which a command line takes for an option
     data_key, client = provider.vault.new_data_key(), approved.request.client
     kept = Secrets(settings.upstream_url, pair.access_token, pair.refresh_token, pair.name, pair.email)
     grant = Grant(
