@@ -52,32 +52,32 @@ def call_tool(call: Call) -> Outcome:
         return complete(call, content.error_result("The tool did not finish in time."))
 
     work = partial(_watched, call, seen, arguments, at)
-    name, timeout_s = f"Tool {tool.name}", tool.timeout_s
-    wait = partial(
-        run,
+    if tool.task is not None and call.terms.modern and call.server.memory is not None:
+        return _call_as_task(call, seen, arguments, at, work, too_late)
+    return run(
         call,
-        name=name,
+        work,
+        name=tool.name,
         answers=at.answers,
-        timeout_s=timeout_s,
+        timeout_s=tool.timeout_s,
         on_timeout=too_late,
         is_long=tool.task is not None,
     )
-    if tool.task is None or not call.terms.modern or call.server.memory is None:
-        return wait(work)
-    begin = partial(tasks.begin, call, work, at.answers, name=name, timeout_s=timeout_s, on_timeout=too_late)
-    return _call_as_task(call, seen, arguments, work, wait, begin)
 
 
 def _call_as_task(
     call: Call,
     seen: VisibleTool,
     arguments: dict[str, Any],
+    at: Round,
     work: Work,
-    wait: Callable[..., Outcome],
-    begin: Callable[[], bytes],
+    too_late: Callable[[], bytes],
 ) -> Outcome:
     """A call of a tool for long work: a task for a client that knows them, at once or when the tool says so."""
     tool = seen.tool
+    name, timeout_s = tool.name, tool.timeout_s
+    wait = partial(run, call, name=name, answers=at.answers, timeout_s=timeout_s, on_timeout=too_late, is_long=True)
+    begin = partial(tasks.begin, call, work, at.answers, name=name, timeout_s=timeout_s, on_timeout=too_late)
     if tool.task == "required":
         tasks.require(call.terms)
     if not tasks.declared_by(call.terms):

@@ -165,7 +165,7 @@ class _Door:
             environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), settings.trusted_proxy_hops
         )
         endpoint.limits.hit(settings.address_limit, "mcp", self._server.address_key(address))
-        if not all(slug is None or is_slug(slug) for slug in (organization, project)):
+        if (organization is not None and not is_slug(organization)) or (project is not None and not is_slug(project)):
             raise BadTransport(404, "There is nothing at this address.")
         presented = Presented(
             environ.get("HTTP_AUTHORIZATION"), organization, project, address, environ.get("QUERY_STRING", "")
