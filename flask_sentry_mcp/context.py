@@ -6,7 +6,7 @@ other way to a token of Sentry's than ``context.token``.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .sentry.client import SentryClient, TokenSource
 
@@ -267,8 +267,7 @@ class Context:
         return self.exchange.is_cancelled()
 
 
-@dataclass(frozen=True, slots=True)
-class Presented:
+class Presented(NamedTuple):
     """What a request shows at the door of the MCP endpoint.
 
     ``authorization`` is the raw header (servers join repeated ones by a comma) or None; the slugs are the path's,

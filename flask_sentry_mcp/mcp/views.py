@@ -164,14 +164,16 @@ class _Door:
         address = client_address(
             environ.get("REMOTE_ADDR"), environ.get("HTTP_X_FORWARDED_FOR"), settings.trusted_proxy_hops
         )
-        endpoint.limits.hit(settings.address_limit, "mcp", self._server.address_key(address))
+        if settings.address_limit:
+            endpoint.limits.hit(settings.address_limit, "mcp", self._server.address_key(address))
         if (organization is not None and not is_slug(organization)) or (project is not None and not is_slug(project)):
             raise BadTransport(404, "There is nothing at this address.")
         presented = Presented(
             environ.get("HTTP_AUTHORIZATION"), organization, project, address, environ.get("QUERY_STRING", "")
         )
         context = endpoint.authenticate(presented)
-        endpoint.limits.hit(settings.call_limit, CALLS, context.caller)
+        if settings.call_limit:
+            endpoint.limits.hit(settings.call_limit, CALLS, context.caller)
         return presented, context
 
     def _refusal(self, error: SentryMCPError, organization: str | None, project: str | None) -> Response:

@@ -75,6 +75,10 @@ def _serve(toolbox: Toolbox, **settings: Any) -> Flask:
     return app
 
 
+NOBODY = Context(host="sentry.io", token=cast(Any, None), sentry=cast(Any, None))
+"""The tools here do not ask Sentry, so there is neither token nor client."""
+
+
 def anybody(presented: Presented) -> Context:
-    """No sign-in: everybody is nobody. The tools here do not ask Sentry, so there is neither token nor client."""
-    return Context(host="sentry.io", token=cast(Any, None), sentry=cast(Any, None))
+    """No sign-in: everybody is nobody."""
+    return NOBODY
