@@ -63,5 +63,5 @@ def page(context: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where screenshots go: a temporary folder, or ``SENTRY_MCP_SCREENSHOTS``, as for the documentation."""
-    return Path(os.environ.get("SENTRY_MCP_SCREENSHOTS") or tmp_path_factory.mktemp("pictures"))
+    """Where screenshots go: a temporary folder, or ``TESTS_SCREENSHOTS``, as for the documentation."""
+    return Path(os.environ.get("TESTS_SCREENSHOTS") or tmp_path_factory.mktemp("pictures"))
