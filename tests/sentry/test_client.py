@@ -726,7 +726,9 @@ def test_connections_are_reused_across_threads(client: SentryClient, sandbox: Sa
     def ask() -> object:
         return client.get(*ORGANIZATION)
 
+    sandbox.faults.add(delay_s=0.5)  # so that all eight are under way at once, with a connection each
     client.gather(*[ask] * 8)
+    sandbox.faults.clear()
     before = sandbox.connections
     for _ in range(5):
         client.gather(*[ask] * 4)
